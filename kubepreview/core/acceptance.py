@@ -1,0 +1,136 @@
+"""May this preview be built at all? Decided from the two objects alone, before anything is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from kubepreview.core import kinds, names
+from kubepreview.core.model import Entry, Object, ObjectRef, Preview, PreviewProject, ProjectSpec
+
+# The apiserver cannot measure a list of objects of unknown shape, so this bound is kept here; its own
+# bound on a request (1.5 MiB) lies above.
+MAX_MANIFEST_BYTES: Final = 512 * 1024
+MAX_MANIFESTS: Final = 100
+_MAX_LABEL = 63
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """It may; these are the decisions to build it by."""
+
+    project: ProjectSpec
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """It may not. `message` names the object or field, the rule, and the cure."""
+
+    reason: str
+    message: str
+
+
+def accept(preview: Preview, project: PreviewProject | None) -> Accepted | Rejected:
+    """Judge an open preview against its project."""
+    if project is None:
+        return Rejected(
+            "ProjectNotFound",
+            f"PreviewProject {preview.metadata.namespace}/{preview.spec.project} does not exist; "
+            "create it with `kubepreview project create`",
+        )
+    entry = preview.spec.entry
+    if not isinstance(entry, Entry):
+        return Rejected("EntryMissing", "spec.entry is missing: name the Service, port and path to serve")
+    return (
+        _host_problem(preview, project.spec)
+        or _fork_problem(preview, project.spec)
+        or _manifest_problem(preview, project.spec)
+        or _entry_problem(preview, entry)
+        or Accepted(project.spec, entry)
+    )
+
+
+def _host_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:
+    host = names.host_name(project, preview.spec.pull_request.number)
+    if any(len(label) > _MAX_LABEL for label in host.split(".")):
+        return Rejected(
+            "HostTooLong",
+            f"the host {host} has a label longer than {_MAX_LABEL} characters; "
+            "shorten the project's hostPattern",
+        )
+    return None
+
+
+def _fork_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:
+    if not preview.spec.pull_request.from_fork:
+        return None
+    if project.forks == "Off":
+        return Rejected(
+            "ForksOff",
+            "the pull request comes from a fork, and the project's forks is Off; "
+            "push the branch to the repository itself",
+        )
+    return Rejected(
+        "ApprovalMissing",
+        f"the pull request comes from a fork, and nobody with write access has approved "
+        f"{preview.spec.revision.sha}; approvals are not part of this version",
+    )
+
+
+def _manifest_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:
+    size = len(msgspec.json.encode(preview.spec.manifests))
+    if size > MAX_MANIFEST_BYTES:
+        return Rejected(
+            "ManifestsTooLarge",
+            f"the manifests are {size} bytes; at most {MAX_MANIFEST_BYTES} are taken. "
+            "Leave out generated data, or load it from the image",
+        )
+    seen: set[ObjectRef] = set()
+    for index, obj in enumerate(preview.spec.manifests):
+        if not _is_named(obj):
+            return Rejected("ObjectWithoutName", f"manifests[{index}] has no metadata.name; give it one")
+        ref = kinds.ref_of(obj)
+        problem = _object_problem(ref, seen, project)
+        if problem:
+            return problem
+        seen.add(ref)
+    return None
+
+
+def _is_named(obj: Object) -> bool:
+    metadata = obj.get("metadata")
+    words = (obj.get("apiVersion"), obj.get("kind"), isinstance(metadata, dict) and metadata.get("name"))
+    return all(isinstance(word, str) and word for word in words)
+
+
+def _object_problem(ref: ObjectRef, seen: set[ObjectRef], project: ProjectSpec) -> Rejected | None:
+    what = f"{ref.kind}/{ref.name}"
+    if (ref.api_version, ref.kind) not in kinds.ALLOWED:
+        return Rejected(
+            "KindNotAllowed",
+            f"{what} ({ref.api_version}): this kind is not part of a preview; "
+            f"allowed are {', '.join(sorted(kind for _, kind in kinds.ALLOWED))}",
+        )
+    if kinds.kind_of(ref) is kinds.DAEMON_SET and project.daemon_sets != "Keep":
+        return Rejected(
+            "DaemonSetNotKept",
+            f"{what}: the project turns DaemonSets into Deployments; render it so, "
+            "or set the project's daemonSets to Keep",
+        )
+    if ref in seen:
+        return Rejected("DuplicateObject", f"{what} is in the manifests twice; keep one")
+    return None
+
+
+def _entry_problem(preview: Preview, entry: Entry) -> Rejected | None:
+    for obj in preview.spec.manifests:
+        if obj["kind"] == "Service" and obj["metadata"]["name"] == entry.service:
+            return None
+    return Rejected(
+        "EntryNotFound",
+        f"spec.entry names Service {entry.service}, which is not in the manifests; "
+        "add it, or name another in preview.yml",
+    )

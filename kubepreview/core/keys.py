@@ -1,0 +1,51 @@
+"""Every word of ours that crosses a wire: labels, annotations, names. Each is written here, once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+GROUP: Final = "kubepreview.dev"
+API_VERSION: Final = "kubepreview.dev/v1alpha1"
+
+# The field manager of every server-side apply of the controller, and of the command line's writes.
+MANAGER: Final = "kubepreview"
+CLI_MANAGER: Final = "kubepreview-cli"
+
+# Labels. Namespaces and objects that carry MANAGED are ours to change; nothing else is.
+MANAGED: Final = "kubepreview.dev/managed"
+# Where the Preview lives: PROJECT is its (control) namespace, PREVIEW its name. Together a queue key.
+PROJECT: Final = "kubepreview.dev/project"
+PREVIEW: Final = "kubepreview.dev/preview"
+# On a preview's namespace: which pod profile its pods must meet. Admission policies read it.
+POD_PROFILE: Final = "kubepreview.dev/pod-profile"
+# Tells the objects of a pull request from those the product wrote itself.
+ORIGIN: Final = "kubepreview.dev/origin"
+ORIGIN_PULL_REQUEST: Final = "pull-request"
+ORIGIN_PRODUCT: Final = "product"
+
+# Annotations.
+# SHA-256 of the object as we wanted it when we applied it; equal means nothing to do.
+APPLIED_HASH: Final = "kubepreview.dev/applied-hash"
+# The commit whose `up` wrote the object, for a reader with kubectl.
+REVISION: Final = "kubepreview.dev/revision"
+# On a preview's namespace: the UID of the Preview it belongs to, so that a look-alike is never adopted.
+PREVIEW_UID: Final = "kubepreview.dev/preview-uid"
+
+# Where the product itself runs, and its cluster-wide objects.
+SYSTEM_NAMESPACE: Final = "kubepreview-system"
+CONTROLLER: Final = "kubepreview-controller"
+PRIORITY_CLASS: Final = "kubepreview"
+# In every preview's namespace: the identity under which the pull request's objects are applied.
+DEPLOYER: Final = "kubepreview-deployer"
+DEPLOYER_ROLE: Final = "kubepreview-deployer"
+DEPLOYER_DAEMON_SET_ROLE: Final = "kubepreview-deployer-daemonsets"
+# In a project's control namespace: the identity of continuous integration.
+CI_ACCOUNT: Final = "kubepreview-ci"
+CI_ROLE: Final = "kubepreview-ci"
+# Name of each object that the product writes into a preview's namespace.
+GUARD: Final = "kubepreview"
+
+
+def deployer_user(namespace: str) -> str:
+    """The user name of a preview's deployer, as RBAC and impersonation spell it."""
+    return f"system:serviceaccount:{namespace}:{DEPLOYER}"

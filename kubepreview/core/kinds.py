@@ -1,0 +1,113 @@
+"""The kinds a pull request may bring: one table for the Role, the early check, order and decoration.
+
+The apiserver enforces it: the deployer's ClusterRole is made of this table, and nothing else may be
+applied under that identity. Kinds that route traffic, grant rights or reach beyond the namespace are
+absent on purpose; design: "The apiserver is the wall".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kubepreview.core.model import Object, ObjectRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One allowed kind.
+
+    `pod_template` is the path to the pod template (empty: it has none); a Pod is its own template.
+    `order` is when it is applied: what others read first comes first.
+    """
+
+    api_version: str
+    kind: str
+    plural: str
+    order: int
+    pod_template: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The API group; empty for the core group."""
+        group, slash, _ = self.api_version.partition("/")
+        return group if slash else ""
+
+
+_TEMPLATE = ("spec", "template")
+
+_KINDS = (
+    Kind(api_version="v1", kind="ConfigMap", plural="configmaps", order=0),
+    Kind(api_version="v1", kind="Secret", plural="secrets", order=0),
+    Kind(api_version="v1", kind="ServiceAccount", plural="serviceaccounts", order=0),
+    Kind(api_version="v1", kind="PersistentVolumeClaim", plural="persistentvolumeclaims", order=0),
+    Kind(api_version="v1", kind="Service", plural="services", order=1),
+    Kind(api_version="v1", kind="Pod", plural="pods", order=2, pod_template=()),
+    Kind(
+        api_version="v1",
+        kind="ReplicationController",
+        plural="replicationcontrollers",
+        order=2,
+        pod_template=_TEMPLATE,
+    ),
+    Kind(api_version="apps/v1", kind="Deployment", plural="deployments", order=2, pod_template=_TEMPLATE),
+    Kind(api_version="apps/v1", kind="ReplicaSet", plural="replicasets", order=2, pod_template=_TEMPLATE),
+    Kind(api_version="apps/v1", kind="StatefulSet", plural="statefulsets", order=2, pod_template=_TEMPLATE),
+    Kind(api_version="apps/v1", kind="DaemonSet", plural="daemonsets", order=2, pod_template=_TEMPLATE),
+    Kind(api_version="batch/v1", kind="Job", plural="jobs", order=2, pod_template=_TEMPLATE),
+    Kind(
+        api_version="batch/v1",
+        kind="CronJob",
+        plural="cronjobs",
+        order=2,
+        pod_template=("spec", "jobTemplate", "spec", "template"),
+    ),
+    Kind(
+        api_version="autoscaling/v2",
+        kind="HorizontalPodAutoscaler",
+        plural="horizontalpodautoscalers",
+        order=3,
+    ),
+    Kind(api_version="policy/v1", kind="PodDisruptionBudget", plural="poddisruptionbudgets", order=3),
+)
+
+ALLOWED: Mapping[tuple[str, str], Kind] = {(kind.api_version, kind.kind): kind for kind in _KINDS}
+
+# Allowed only where the project keeps DaemonSets: each of their pods costs one on every node.
+DAEMON_SET = ALLOWED["apps/v1", "DaemonSet"]
+# What makes pods; ended first when a preview closes.
+WORKLOADS = tuple(kind for kind in _KINDS if kind.pod_template)
+
+
+def ref_of(obj: Object) -> ObjectRef:
+    """Which object this is, by kind and name."""
+    return ObjectRef(api_version=obj["apiVersion"], kind=obj["kind"], name=obj["metadata"]["name"])
+
+
+def kind_of(ref: ObjectRef) -> Kind:
+    """The table's row of an object; KeyError for a kind that is not allowed."""
+    return ALLOWED[ref.api_version, ref.kind]
+
+
+def in_order(objects: tuple[Object, ...]) -> tuple[Object, ...]:
+    """The objects in the order in which they are applied: what others read comes first."""
+    return tuple(sorted(objects, key=lambda obj: (kind_of(ref_of(obj)).order, obj["kind"])))
+
+
+def pod_template(obj: Object) -> Object | None:
+    """The pod template inside a workload, the Pod itself for a Pod, None for what runs no pods."""
+    if obj["kind"] == "Pod":
+        return obj
+    kind = ALLOWED.get((obj["apiVersion"], obj["kind"]))
+    if kind is None or not kind.pod_template:
+        return None
+    inner: Any = obj
+    for step in kind.pod_template:
+        inner = as_mapping(inner).get(step)
+    return inner if isinstance(inner, dict) else None
+
+
+def as_mapping(value: Any) -> Object:
+    """The value if it is an object, else an empty one: what an author wrote may have any shape."""
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,110 @@
+"""What a preview asks for, as the objects that should be in the cluster."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import dataclass
+
+import msgspec
+
+from kubepreview.core import guardrails, keys, kinds, names
+from kubepreview.core.kinds import as_mapping
+from kubepreview.core.model import Entry, Object, ObjectRef, Preview, ProjectSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The objects of one revision of one preview, each with its hash, in the order they are applied."""
+
+    space: str
+    host: str
+    url: str
+    sha: str
+    entry: Entry
+    revision_path: str
+    namespace: Object
+    guardrails: tuple[Object, ...]
+    objects: tuple[Object, ...]
+    route: Object
+
+    @property
+    def refs(self) -> tuple[ObjectRef, ...]:
+        """The pull request's objects, by kind and name."""
+        return tuple(kinds.ref_of(obj) for obj in self.objects)
+
+
+def wanted(project: ProjectSpec, preview: Preview, entry: Entry) -> Wanted:
+    """Everything an open preview should have. The preview is accepted (`core.acceptance`) before."""
+    number = preview.spec.pull_request.number
+    space = names.namespace_name(project, number)
+    objects = tuple(_decorated(obj, space, preview) for obj in preview.spec.manifests)
+    return Wanted(
+        space=space,
+        host=names.host_name(project, number),
+        url=names.url(project, number),
+        sha=preview.spec.revision.sha,
+        entry=entry,
+        revision_path=project.revision_path,
+        namespace=_hashed(guardrails.namespace(project, preview)),
+        guardrails=tuple(_hashed(obj) for obj in guardrails.guardrails(project, preview)),
+        objects=tuple(_hashed(obj) for obj in kinds.in_order(objects)),
+        route=_hashed(_route(project, preview, entry)),
+    )
+
+
+def applied_hash(obj: Object) -> str:
+    """The hash that was written with an object, or nothing."""
+    annotations = obj.get("metadata", {}).get("annotations") or {}
+    return str(annotations.get(keys.APPLIED_HASH, ""))
+
+
+def _hashed(obj: Object) -> Object:
+    digest = hashlib.sha256(msgspec.json.encode(obj, order="deterministic")).hexdigest()[:32]
+    annotations = {**(obj["metadata"].get("annotations") or {}), keys.APPLIED_HASH: digest}
+    return {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}
+
+
+def _decorated(manifest: Object, space: str, preview: Preview) -> Object:
+    """The author's object, with the labels that make it ours and the priority that never preempts."""
+    obj = copy.deepcopy(manifest)
+    labels = {**guardrails.preview_labels(preview), keys.ORIGIN: keys.ORIGIN_PULL_REQUEST}
+    _add_labels(obj, labels)
+    obj["metadata"]["namespace"] = space
+    template = kinds.pod_template(obj)
+    if template is not None:
+        _add_labels(template, labels)
+        # The Priority plugin runs before any admission policy could put it in, so it is put in here;
+        # a policy then requires it of every pod.
+        template["spec"] = {**as_mapping(template.get("spec")), "priorityClassName": keys.PRIORITY_CLASS}
+    return obj
+
+
+def _add_labels(obj: Object, labels: dict[str, str]) -> None:
+    metadata = as_mapping(obj.get("metadata"))
+    obj["metadata"] = {**metadata, "labels": {**as_mapping(metadata.get("labels")), **labels}}
+
+
+def _route(project: ProjectSpec, preview: Preview, entry: Entry) -> Object:
+    """The one route, written from validated fields only; nothing of the author's Ingress reaches it."""
+    number = preview.spec.pull_request.number
+    port = {"number": entry.port} if isinstance(entry.port, int) else {"name": entry.port}
+    backend = {"service": {"name": entry.service, "port": port}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {
+            "name": keys.GUARD,
+            "namespace": names.namespace_name(project, number),
+            "labels": {**guardrails.preview_labels(preview), keys.ORIGIN: keys.ORIGIN_PRODUCT},
+        },
+        "spec": {
+            "ingressClassName": project.route.ingress_class_name,
+            "rules": [
+                {
+                    "host": names.host_name(project, number),
+                    "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]},
+                }
+            ],
+        },
+    }
