@@ -94,7 +94,7 @@ def _quota(project: ProjectSpec) -> Object:
                 # Nothing of a preview is reachable but through its route.
                 "services.nodeports": "0",
                 "services.loadbalancers": "0",
-                # Objects cost etcd and every controller's memory: as many as the manifests may hold, and slack.
+                # Objects cost memory in etcd and in every controller: what manifests may hold, and slack.
                 "count/configmaps": "110",
                 "count/secrets": "110",
                 "count/services": "110",

@@ -1,0 +1,60 @@
+"""What was seen in the cluster, as one value. None always means that the server itself said: not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kubepreview.core import keys
+from kubepreview.core.model import Object, ObjectRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the preview's address answered to the probe.
+
+    `code` is the HTTP status, 0 when there was no HTTP answer at all; `shas` are the commits, of those
+    that were looked for, whose SHA stood in the answer; `detail` is a short account for people.
+    """
+
+    code: int
+    shas: frozenset[str] = frozenset()
+    detail: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether an application answered, and not with an error."""
+        return 200 <= self.code < 400  # noqa: PLR2004  the classes of HTTP status codes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One look at a preview's namespace."""
+
+    namespace: Object | None = None
+    guardrails: Mapping[ObjectRef, Object] = field(default_factory=dict)
+    # The apiserver answered a list under the deployer's identity: its Role is in force.
+    deployer_answers: bool = False
+    objects: Mapping[ObjectRef, Object] = field(default_factory=dict)
+    replica_sets: tuple[Object, ...] = ()
+    pods: tuple[Object, ...] = ()
+    route: Object | None = None
+
+    @property
+    def namespace_uid(self) -> str:
+        """The namespace's UID, empty where there is none."""
+        return str(self.namespace["metadata"]["uid"]) if self.namespace else ""
+
+    @property
+    def is_terminating(self) -> bool:
+        """Whether the namespace is on its way out."""
+        return self.namespace is not None and "deletionTimestamp" in self.namespace["metadata"]
+
+    def belongs_to(self, preview_uid: str) -> bool:
+        """Whether the namespace was made for this very Preview, and not only looks like it."""
+        if self.namespace is None:
+            return False
+        metadata = self.namespace["metadata"]
+        return (metadata.get("labels") or {}).get(keys.MANAGED) == "true" and (
+            metadata.get("annotations") or {}
+        ).get(keys.PREVIEW_UID) == preview_uid

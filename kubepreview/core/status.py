@@ -1,0 +1,271 @@
+"""From what was seen to what is said: conditions with a reason and a message, true or Unknown.
+
+The six conditions are present from the first visit. Ready repeats the first of the others that is not
+True, so that one line tells the whole story.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kubepreview.core.acceptance import Rejected
+from kubepreview.core.health import Health
+from kubepreview.core.model import (
+    Condition,
+    Failure,
+    ObjectRef,
+    Preview,
+    PreviewStatus,
+    Receipt,
+    Served,
+    Truth,
+)
+from kubepreview.core.observed import Answer, Observed
+from kubepreview.core.wanted import Wanted
+
+ACCEPTED: Final = "Accepted"
+APPLIED: Final = "Applied"
+AVAILABLE: Final = "Available"
+SERVED: Final = "Served"
+READY: Final = "Ready"
+ASLEEP: Final = "Asleep"
+
+_MAX_MESSAGE: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A condition without its times."""
+
+    type: str
+    status: Truth
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """What one reconciliation of an open preview found out.
+
+    `refusals`: what the apiserver said no to, one sentence each. `waiting_for`: the guard or namespace
+    that must come first. `failure`: the trouble, with its last log lines.
+    """
+
+    wanted: Wanted
+    observed: Observed
+    health: Health
+    answer: Answer | None = None
+    refusals: tuple[str, ...] = ()
+    waiting_for: str = ""
+    failure: Failure | None = None
+
+
+def status_of_rejected(preview: Preview, verdict: Rejected, now: dt.datetime) -> PreviewStatus:
+    """A preview that may not be built; what an earlier revision left keeps running and stays on record."""
+    unknown = (Said(kind, "Unknown", "NotAccepted") for kind in (APPLIED, AVAILABLE, SERVED))
+    said = (Said(ACCEPTED, "False", verdict.reason, verdict.message), *unknown)
+    before = preview.status
+    return _status(
+        preview,
+        said,
+        now,
+        PreviewStatus(namespace=before.namespace, url=before.url, inventory=before.inventory),
+    )
+
+
+def status_of_open(preview: Preview, visit: Visit, now: dt.datetime) -> PreviewStatus:
+    """An open preview, as far as it has come."""
+    applied = _applied(preview, visit)
+    available = _available(visit, applied)
+    served_now = _served_now(preview, visit, now)
+    served = _served(visit, available, served_now)
+    return _status(
+        preview,
+        (Said(ACCEPTED, "True", "Accepted"), applied, available, served),
+        now,
+        PreviewStatus(
+            namespace=visit.wanted.space,
+            url=visit.wanted.url,
+            served=served_now,
+            applied_sha=visit.wanted.sha if applied.status == "True" else preview.status.applied_sha,
+            pods=f"{visit.health.ready}/{visit.health.wanted}",
+            failure=visit.failure,
+            inventory=_inventory(preview, visit, applied),
+        ),
+    )
+
+
+def status_of_closed(
+    preview: Preview, observed: Observed, blockers: Sequence[str], now: dt.datetime
+) -> PreviewStatus:
+    """A closing or closed preview, with its receipt."""
+    receipt = _receipt(preview, observed, blockers, now)
+    is_gone = receipt is None or receipt.namespace_gone_at is not None
+    reason = "Closed" if is_gone else ("Blocked" if blockers else "Closing")
+    message = _closing_message(receipt, is_gone=is_gone)
+    said = tuple(Said(kind, "False", reason, message) for kind in (APPLIED, AVAILABLE, SERVED))
+    return _status(
+        preview,
+        (Said(ACCEPTED, "True", reason, message), *said),
+        now,
+        PreviewStatus(
+            namespace="" if receipt is None or is_gone else receipt.namespace,
+            inventory=() if is_gone else preview.status.inventory,
+            receipt=receipt,
+        ),
+    )
+
+
+def find(status: PreviewStatus, kind: str) -> Condition | None:
+    """The condition of that type."""
+    return next((condition for condition in status.conditions if condition.type == kind), None)
+
+
+def _status(preview: Preview, said: Sequence[Said], now: dt.datetime, rest: PreviewStatus) -> PreviewStatus:
+    first_not_true = next((each for each in said if each.status != "True"), None)
+    if first_not_true is None:
+        ready = Said(READY, "True", "Ready", f"{preview.spec.revision.sha[:7]} is served")
+    else:
+        ready = Said(READY, "False", first_not_true.reason, first_not_true.message)
+    conditions = tuple(_dated(preview, each, now) for each in (*said, ready, Said(ASLEEP, "False", "Awake")))
+    return PreviewStatus(
+        observed_generation=preview.metadata.generation,
+        conditions=conditions,
+        namespace=rest.namespace,
+        url=rest.url,
+        served=rest.served,
+        applied_sha=rest.applied_sha,
+        pods=rest.pods,
+        failure=rest.failure,
+        inventory=rest.inventory,
+        receipt=rest.receipt,
+    )
+
+
+def _dated(preview: Preview, said: Said, now: dt.datetime) -> Condition:
+    """With the time of the last change of its truth, which a new message does not move."""
+    before = find(preview.status, said.type)
+    since = before.last_transition_time if before and before.status == said.status else now
+    return Condition(
+        type=said.type,
+        status=said.status,
+        reason=said.reason,
+        message=_bounded(said.message),
+        observed_generation=preview.metadata.generation,
+        last_transition_time=since,
+    )
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"
+
+
+def _applied(preview: Preview, visit: Visit) -> Said:
+    if visit.refusals:
+        return Said(APPLIED, "False", "Refused", "\n".join(visit.refusals))
+    if visit.waiting_for:
+        return Said(APPLIED, "False", "Waiting", f"waiting for {visit.waiting_for}")
+    sha = preview.spec.revision.sha[:7]
+    return Said(APPLIED, "True", "Applied", f"{len(visit.wanted.objects)} objects of {sha}")
+
+
+def _available(visit: Visit, applied: Said) -> Said:
+    if applied.status != "True":
+        return Said(AVAILABLE, "Unknown", "NotApplied", "this revision is not applied yet")
+    trouble, health = visit.health.trouble, visit.health
+    if trouble:
+        return Said(AVAILABLE, "False", trouble.reason, f"{trouble.object}: {trouble.message}")
+    if not health.is_settled:
+        return Said(AVAILABLE, "False", "Progressing", f"waiting for {health.waiting_for}")
+    return Said(AVAILABLE, "True", "Available", f"{health.ready} of {health.wanted} pods available")
+
+
+def _served(visit: Visit, available: Said, served_now: Served | None) -> Said:
+    if available.status != "True":
+        still = f"{served_now.sha[:7]} is still served" if served_now else ""
+        return Said(SERVED, "Unknown", "NotAvailable", still)
+    answer = visit.answer
+    if answer is None:
+        return Said(SERVED, "Unknown", "NotProbed", "its address was not asked yet")
+    if served_now and served_now.sha == visit.wanted.sha:
+        return Said(SERVED, "True", "Served", f"{visit.wanted.url} answered {answer.code}")
+    if not answer.is_good:
+        return Said(SERVED, "False", "BadAnswer", f"{visit.wanted.url}: {answer.detail}")
+    return Said(
+        SERVED,
+        "False",
+        "OtherRevision",
+        f"{visit.wanted.url}{visit.wanted.revision_path.lstrip('/')} answered, but without "
+        f"{visit.wanted.sha}: {answer.detail}",
+    )
+
+
+def _served_now(preview: Preview, visit: Visit, now: dt.datetime) -> Served | None:
+    """The revision that the address answers, or None where that is not known."""
+    answer = visit.answer
+    if answer is None or not answer.is_good:
+        return None
+    before = preview.status.served
+    if visit.wanted.revision_path:
+        seen = answer.shas
+    else:
+        # Without a path that tells, only settled pods of the recorded images say what is served.
+        is_current = visit.health.is_settled and not visit.waiting_for and not visit.refusals
+        seen = frozenset({visit.wanted.sha}) if is_current else frozenset()
+    if before and before.sha in seen:
+        return before
+    return Served(sha=visit.wanted.sha, since=now) if visit.wanted.sha in seen else None
+
+
+def _inventory(preview: Preview, visit: Visit, applied: Said) -> tuple[ObjectRef, ...]:
+    """What was wanted, and what an earlier revision brought until it is seen gone."""
+    if applied.status != "True":
+        return preview.status.inventory
+    wanted = visit.wanted.refs
+    left = (ref for ref in preview.status.inventory if ref in visit.observed.objects)
+    return tuple(dict.fromkeys((*wanted, *left)))
+
+
+def _receipt(
+    preview: Preview, observed: Observed, blockers: Sequence[str], now: dt.datetime
+) -> Receipt | None:
+    """The record of the teardown so far; None where there was never anything to tear down."""
+    is_left = observed.belongs_to(preview.metadata.uid)
+    space = observed.namespace["metadata"]["name"] if is_left and observed.namespace else ""
+    before = preview.status.receipt or Receipt(
+        namespace=preview.status.namespace or space,
+        namespace_uid=observed.namespace_uid if is_left else "",
+        objects=preview.status.inventory,
+        closed_at=now,
+    )
+    if not before.namespace:
+        return None
+    route_left = is_left and observed.route is not None
+    pods_left = route_left or (is_left and bool(observed.pods))
+    return Receipt(
+        namespace=before.namespace,
+        namespace_uid=before.namespace_uid,
+        objects=before.objects,
+        closed_at=before.closed_at,
+        route_gone_at=_seen_gone(before.route_gone_at, now, is_left=route_left),
+        pods_gone_at=_seen_gone(before.pods_gone_at, now, is_left=pods_left),
+        namespace_gone_at=_seen_gone(before.namespace_gone_at, now, is_left=is_left),
+        blockers=tuple(blocker[:1024] for blocker in blockers[:20]) if is_left else (),
+    )
+
+
+def _seen_gone(before: dt.datetime | None, now: dt.datetime, *, is_left: bool) -> dt.datetime | None:
+    return None if is_left else (before or now)
+
+
+def _closing_message(receipt: Receipt | None, *, is_gone: bool) -> str:
+    if receipt is None:
+        return "closed before anything was built"
+    if is_gone:
+        return f"closed; namespace {receipt.namespace} is gone"
+    if receipt.blockers:
+        return f"namespace {receipt.namespace} cannot go: {'; '.join(receipt.blockers)}"
+    return f"closing; waiting for namespace {receipt.namespace} to be gone"
