@@ -11,6 +11,7 @@ import hashlib
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,6 +38,8 @@ _BOOTSTRAP = (
 # No file of the base is younger, and its Python byte code is checked by hash: the same packages give the
 # same layer. September 2026; older packages keep their own times.
 _BASE_EPOCH = 1_790_000_000
+# Debian 12's.
+_BASE_PYTHON = "3.11"
 # chroot isolation needs neither cgroups nor a runtime; the limits are those that need no CAP_SYS_RESOURCE.
 _RUN = ("--isolation=chroot", "--network=host", "--ulimit=nofile=20000:20000", "--ulimit=nproc=1000:1000")
 # One layer over the base, times set to zero: the same input gives the same digest. With layer caching,
@@ -56,6 +59,9 @@ def build_and_push(
     """
     buildah = _buildah(storage)
     arguments = [f"--build-arg={name}={value}" for name, value in sorted(build_args.items())]
+    ignore = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
+    if ignore.exists():
+        arguments.append(f"--ignorefile={ignore}")
     build = [*_RUN, *_SAME_BYTES, "--pull=never", *arguments, f"--file={dockerfile}", f"--tag={reference}"]
     _run([*buildah, "bud", *build, str(context)], f"build {reference} from {dockerfile}")
     with tempfile.TemporaryDirectory() as folder:
@@ -92,6 +98,29 @@ def debian_base(storage: Path) -> str:
         (context / "Dockerfile").write_text('FROM scratch\nADD root.tar /\nCMD ["python3"]\n')
         _run([*buildah, "bud", *_RUN, *_SAME_BYTES, f"--tag={reference}", folder], f"store {reference}")
     return reference
+
+
+def unpack_wheels(requirements: Path, target: Path) -> None:
+    """Unpack the wheels that `requirements` pins by hash into `target`, for the Python of the base.
+
+    The base has no pip, and the build no network, so this is done before. `target` is replaced whole, and
+    left alone when it was made of these very requirements.
+    """
+    stamp = target / ".requirements"
+    if stamp.exists() and stamp.read_bytes() == requirements.read_bytes():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        site = Path(folder) / "site"
+        _run([*_pip_install(site), "-r", str(requirements)], f"unpack the wheels of {requirements}")
+        (site / stamp.name).write_bytes(requirements.read_bytes())
+        shutil.rmtree(target, ignore_errors=True)
+        site.rename(target)
+
+
+def _pip_install(target: Path) -> list[str]:
+    exact = ["--require-hashes", "--no-deps", "--only-binary=:all:", f"--python-version={_BASE_PYTHON}"]
+    return [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", *exact, f"--target={target}"]
 
 
 _OWN_MOUNTS = ("unshare", "--mount", "--propagation=private")
