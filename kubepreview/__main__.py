@@ -1,0 +1,111 @@
+"""The entry point: it knows every room by name, and imports the one that is asked for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from kubepreview.cli import root
+from kubepreview.cli.caller import Caller
+from kubepreview.cli.root import Row
+from kubepreview.cli.streams import Streams
+
+_BEGIN = "Begin"
+_PREVIEW = "Previews"
+_CLUSTER = "Cluster"
+
+COMMANDS: Final[Mapping[str, Row]] = {
+    "demo": Row(
+        target="kubepreview.cli.demo:demo",
+        summary="Show the whole story on a cluster of its own.",
+        section=_BEGIN,
+    ),
+    "init": Row(
+        target="kubepreview.cli.init:init",
+        summary="Write .github/preview.yml for this repository.",
+        section=_BEGIN,
+    ),
+    "doctor": Row(
+        target="kubepreview.cli.doctor:doctor",
+        summary="Check the cluster, and say how to mend what is missing.",
+        section=_BEGIN,
+    ),
+    "up": Row(
+        target="kubepreview.cli.up:up",
+        summary="Ask for a preview and wait until it is served.",
+        section=_PREVIEW,
+    ),
+    "test": Row(
+        target="kubepreview.cli.test:test",
+        summary="Run the project's test against a preview.",
+        section=_PREVIEW,
+    ),
+    "status": Row(
+        target="kubepreview.cli.status:status",
+        summary="Show all that is known of a preview.",
+        section=_PREVIEW,
+    ),
+    "list": Row(
+        target="kubepreview.cli.list_previews:list_previews", summary="List the previews.", section=_PREVIEW
+    ),
+    "logs": Row(
+        target="kubepreview.cli.logs:logs", summary="Print the logs of a preview's pods.", section=_PREVIEW
+    ),
+    "open": Row(
+        target="kubepreview.cli.open_preview:open_preview",
+        summary="Print a preview's link, or open it.",
+        section=_PREVIEW,
+    ),
+    "down": Row(
+        target="kubepreview.cli.down:down",
+        summary="Close a preview and wait for the receipt.",
+        section=_PREVIEW,
+    ),
+    "render": Row(
+        target="kubepreview.cli.render:render",
+        summary="Print the objects that `up` would send.",
+        section=_PREVIEW,
+    ),
+    "install": Row(
+        target="kubepreview.cli.install:install", summary="Put kubepreview into a cluster.", section=_CLUSTER
+    ),
+    "uninstall": Row(
+        target="kubepreview.cli.uninstall:uninstall",
+        summary="Remove it, and say what is left.",
+        section=_CLUSTER,
+    ),
+    "project": Row(
+        target="kubepreview.cli.project:project", summary="Create and show projects.", section=_CLUSTER
+    ),
+    "cluster": Row(
+        target="kubepreview.cli.cluster:cluster",
+        summary="Run a Kubernetes node on this machine.",
+        section=_CLUSTER,
+    ),
+    "controller": Row(
+        target="kubepreview.controller.command:controller", summary="Run the controller, inside a cluster."
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None, caller: Caller | None = None) -> int:
+    """Run one command and return its exit code."""
+    return root.run(COMMANDS, sys.argv[1:] if argv is None else argv, caller or _this_process())
+
+
+def _this_process() -> Caller:
+    environ = dict(os.environ)  # noqa: TID251  the entry point: read once here, passed on from here
+    return Caller(
+        streams=Streams.of(sys.stdout, sys.stderr, environ),
+        environ=environ,
+        directory=Path.cwd(),
+        now=lambda: dt.datetime.now(dt.UTC),  # noqa: TID251  the entry point: the clock is passed on from here
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Which cluster, and which project in it: the options that every cluster command shares."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kubepreview.cli.caller import Caller
+from kubepreview.core import keys
+from kubepreview.errors import Failed
+from kubepreview.kube import credentials
+from kubepreview.kube.client import Client
+from kubepreview.kube.errors import KindNotServed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """The cluster as the user named it; nothing given means what kubectl would use."""
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+
+
+def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--kubeconfig`` and ``--context``, passed as `connection`."""
+
+    @click.option(
+        "--kubeconfig",
+        type=click.Path(path_type=Path),
+        help="The kubeconfig file.  [default: $KUBECONFIG, then ~/.kube/config]",
+    )
+    @click.option("--context", help="The context of the kubeconfig.  [default: its current-context]")
+    @wraps(command)
+    def with_connection(kubeconfig: Path | None, context: str | None, **rest: Any) -> Any:
+        return command(connection=Connection(kubeconfig=kubeconfig, context=context), **rest)
+
+    return with_connection
+
+
+@asynccontextmanager
+async def connect(connection: Connection, caller: Caller) -> AsyncGenerator[Client, None]:
+    """A client of the chosen cluster; a cluster without our kinds is told as such."""
+    found = credentials.load(connection.kubeconfig, connection.context, caller.environ)
+    async with Client(found, now=caller.now) as client:
+        try:
+            yield client
+        except KindNotServed as error:
+            if keys.GROUP not in error.message:
+                raise
+            raise Failed(
+                f"kubepreview is not installed in {found.server} ({found.source or 'in-cluster'})",
+                hint="a cluster administrator installs it with `kubepreview install`",
+            ) from error
