@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -44,6 +45,13 @@ class Observed:
     def namespace_uid(self) -> str:
         """The namespace's UID, empty where there is none."""
         return str(self.namespace["metadata"]["uid"]) if self.namespace else ""
+
+    @property
+    def namespace_since(self) -> dt.datetime | None:
+        """When the namespace was created."""
+        if self.namespace is None:
+            return None
+        return dt.datetime.fromisoformat(self.namespace["metadata"]["creationTimestamp"])
 
     @property
     def is_terminating(self) -> bool:

@@ -1,0 +1,119 @@
+"""Does what a plan says, one function an action. Every write may be repeated without harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from itertools import groupby
+from typing import Any, assert_never
+
+from kubepreview.controller.observe import resource_of
+from kubepreview.controller.together import together
+from kubepreview.core import keys, kinds, plan
+from kubepreview.core.model import Object, ObjectRef
+from kubepreview.core.refusals import refusal
+from kubepreview.kube.client import Client
+from kubepreview.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, KindNotServed, WriteConflict
+from kubepreview.kube.resources import INGRESSES, NAMESPACES, PODS, Resource
+
+RecordInventory = Callable[[Sequence[ObjectRef]], Coroutine[Any, Any, None]]
+
+# What the apiserver says no to for good: the same request would be refused again.
+_NO = (Forbidden, Invalid, KindNotServed, WriteConflict)
+
+
+async def no_record(_: Sequence[ObjectRef]) -> None:
+    """For plans that apply no objects."""
+    raise AssertionError("this plan applies no objects")
+
+
+async def act(cluster: Client, actions: Iterable[plan.Action], record: RecordInventory) -> tuple[str, ...]:
+    """Do the actions in order. Returns what the apiserver refused, and then does nothing more.
+
+    `record` writes the inventory into the Preview before the first object is applied.
+    """
+    for action in actions:
+        refusals = await _do(cluster, action, record)
+        if refusals:
+            return refusals
+    return ()
+
+
+async def _do(cluster: Client, action: plan.Action, record: RecordInventory) -> tuple[str, ...]:  # noqa: C901 — one case an action, nothing else
+    match action:
+        case plan.ApplyNamespace(namespace):
+            await _apply_namespace(cluster, namespace)
+        case plan.ApplyGuardrails(objects):
+            await together(cluster.apply(obj, manager=keys.MANAGER) for obj in objects)
+        case plan.ApplyObjects(objects, inventory):
+            await record(inventory)
+            return await _apply_as_deployer(_deployer(cluster, objects[0]), objects)
+        case plan.Prune(objects) | plan.EndWorkloads(objects):
+            await together(
+                _delete(_deployer(cluster, obj), resource_of(kinds.ref_of(obj)), obj) for obj in objects
+            )
+        case plan.ApplyRoute(route):
+            await cluster.apply(route, manager=keys.MANAGER)
+        case plan.DeleteRoute(route):
+            await _delete(cluster, INGRESSES, route)
+        case plan.EndPods(pods):
+            await together(_delete(cluster, PODS, pod, grace_s=plan.POD_GRACE_S) for pod in pods)
+        case plan.DeleteNamespace(namespace):
+            metadata = namespace["metadata"]
+            await cluster.delete(NAMESPACES, metadata["name"], uid=metadata["uid"])
+        case plan.Wait():
+            pass
+        case _:
+            assert_never(action)
+    return ()
+
+
+def _deployer(cluster: Client, obj: Object) -> Client:
+    return cluster.impersonating(keys.deployer_user(obj["metadata"]["namespace"]))
+
+
+async def _delete(cluster: Client, resource: Resource, obj: Object, *, grace_s: int | None = None) -> None:
+    """Delete this very object, and no later one of the same name."""
+    metadata = obj["metadata"]
+    try:
+        await cluster.delete(
+            resource, metadata["name"], metadata["namespace"], uid=metadata["uid"], grace_s=grace_s
+        )
+    except WriteConflict:
+        # The name belongs to a newer object by now: ours is gone, and the next look sees the other.
+        return
+
+
+async def _apply_namespace(cluster: Client, namespace: Object) -> None:
+    """Create it, so that a namespace of another owner is never taken; or put back what was edited."""
+    try:
+        await cluster.create(NAMESPACES, namespace)
+    except AlreadyExists:
+        there = await cluster.get(NAMESPACES, namespace["metadata"]["name"])
+        uid = namespace["metadata"]["annotations"][keys.PREVIEW_UID]
+        if (there["metadata"].get("annotations") or {}).get(keys.PREVIEW_UID) == uid:
+            pinned = {**namespace, "metadata": {**namespace["metadata"], "uid": there["metadata"]["uid"]}}
+            await cluster.apply(pinned, manager=keys.MANAGER)
+
+
+async def _apply_as_deployer(deployer: Client, objects: Sequence[Object]) -> tuple[str, ...]:
+    tried = await together(_refused(deployer, obj, dry_run=True) for obj in objects)
+    refusals = tuple(each for each in tried if each)
+    if refusals:
+        return refusals
+    for _, batch in groupby(objects, key=lambda obj: kinds.kind_of(kinds.ref_of(obj)).order):
+        done = await together(_refused(deployer, obj, dry_run=False) for obj in batch)
+        refusals = tuple(each for each in done if each)
+        if refusals:
+            return refusals
+    return ()
+
+
+async def _refused(deployer: Client, obj: Object, *, dry_run: bool) -> str:
+    """Apply it; the apiserver's no in words, or nothing when it said yes."""
+    ref = kinds.ref_of(obj)
+    try:
+        await deployer.apply(obj, manager=keys.MANAGER, dry_run=dry_run, resource=resource_of(ref))
+    except _NO as no:
+        said = no.status.get("message") if isinstance(no, ApiError) else no.message
+        return refusal(ref, str(said or no.message))
+    return ""

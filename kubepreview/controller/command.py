@@ -1,0 +1,59 @@
+"""`kubepreview controller`: the entry point of the Deployment in the cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import os
+import socket
+from pathlib import Path
+
+import click
+import structlog
+
+from kubepreview.controller.run import Settings, run
+from kubepreview.core import keys
+from kubepreview.kube import credentials
+
+
+@click.command()
+@click.option("--kubeconfig", type=click.Path(path_type=Path), help="Left out: the pod's own account.")
+@click.option("--context", help="The kubeconfig's context.")
+@click.option("--identity", help="Unique among the replicas. [default: $POD_NAME or the host's name]")
+@click.option("--lease-namespace", default=keys.SYSTEM_NAMESPACE, show_default=True)
+@click.option("--host", default="0.0.0.0", show_default=True, help="Where the health page listens.")  # noqa: S104 — the kubelet probes the pod's address
+@click.option("--port", default=8080, show_default=True, help="The health page's port; 0 chooses one.")
+def controller(
+    kubeconfig: Path | None,
+    context: str | None,
+    identity: str | None,
+    lease_namespace: str,
+    host: str,
+    port: int,
+) -> None:
+    """Run the controller: compare what every Preview asks for with what is there, and close the difference."""
+    _log_as_json()
+    environ = os.environ  # noqa: TID251 — an entry point
+    settings = Settings(
+        credentials=credentials.load(kubeconfig, context, environ),
+        identity=identity or environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
+        namespace=lease_namespace,
+        host=host,
+        port=port,
+    )
+    asyncio.run(run(settings, lambda: dt.datetime.now(dt.UTC)))  # noqa: TID251 — an entry point
+
+
+def _log_as_json() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(),
+    )

@@ -1,0 +1,37 @@
+"""What the controller counts, under names that say the unit."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """One registry a process, passed to whoever counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.visits = Counter(
+            "kubepreview_visits_total",
+            "Visits to previews, by how they ended.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.visit_seconds = Histogram(
+            "kubepreview_visit_duration_seconds",
+            "How long a visit to a preview took.",
+            registry=self.registry,
+        )
+        self.queue_length = Gauge(
+            "kubepreview_queue_length", "Previews that are waiting for a visit.", registry=self.registry
+        )
+        self.previews = Gauge(
+            "kubepreview_previews", "Previews that the controller knows of.", registry=self.registry
+        )
+        self.orphans_held = Gauge(
+            "kubepreview_orphans_held",
+            "Namespaces without a Preview that are kept because too many would go at once.",
+            registry=self.registry,
+        )
+        self.is_leader = Gauge(
+            "kubepreview_leader", "1 while this replica holds the lease.", registry=self.registry
+        )

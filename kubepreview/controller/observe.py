@@ -1,0 +1,88 @@
+"""Looks at one preview's namespace: reads only, all at once, straight from the apiserver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kubepreview.controller.together import as_one, together
+from kubepreview.core import guardrails, keys, kinds
+from kubepreview.core.model import Object, ObjectRef, Preview
+from kubepreview.core.observed import Observed
+from kubepreview.kube.client import Client
+from kubepreview.kube.errors import Forbidden
+from kubepreview.kube.resources import (
+    INGRESSES,
+    LIMIT_RANGES,
+    NAMESPACES,
+    NETWORK_POLICIES,
+    PODS,
+    REPLICA_SETS,
+    RESOURCE_QUOTAS,
+    ROLE_BINDINGS,
+    SERVICE_ACCOUNTS,
+    Resource,
+)
+
+_GUARDS = (RESOURCE_QUOTAS, LIMIT_RANGES, NETWORK_POLICIES, SERVICE_ACCOUNTS, ROLE_BINDINGS)
+
+
+def resource_of(ref: ObjectRef) -> Resource:
+    """Where the apiserver keeps an allowed kind."""
+    kind = kinds.kind_of(ref)
+    version = kind.api_version.rpartition("/")[2]
+    return Resource(kind.group, version, kind.plural, kind.kind, namespaced=True)
+
+
+async def observe(cluster: Client, space: str, refs: Iterable[ObjectRef]) -> Observed:
+    """The namespace `space`, with all that a plan needs to know; `refs` says which kinds to read.
+
+    Raises what the apiserver could not answer: a look that failed is no look.
+    """
+    resources = sorted({resource_of(ref) for ref in refs}, key=lambda each: each.plural)
+    async with as_one() as group:
+        namespace = group.create_task(cluster.find(NAMESPACES, space))
+        guards = [group.create_task(_written_by_us(cluster, each, space)) for each in _GUARDS]
+        route = group.create_task(cluster.find(INGRESSES, keys.GUARD, space))
+        pods = group.create_task(cluster.list(PODS, space))
+        sets = group.create_task(cluster.list(REPLICA_SETS, space))
+        objects = group.create_task(_as_deployer(cluster, space, resources))
+    if namespace.result() is None:
+        return Observed()
+    found = objects.result()
+    return Observed(
+        namespace=namespace.result(),
+        guardrails=_by_ref(obj for task in guards for obj in task.result()),
+        deployer_answers=found is not None,
+        objects=_by_ref(found or ()),
+        replica_sets=tuple(sets.result()),
+        pods=tuple(pods.result()),
+        route=route.result(),
+    )
+
+
+async def find_namespace(cluster: Client, preview: Preview) -> str:
+    """The namespace that was made for this very Preview; empty when the apiserver knows of none."""
+    labels = ",".join(f"{key}={value}" for key, value in guardrails.preview_labels(preview).items())
+    for namespace in await cluster.list(NAMESPACES, labels=labels):
+        if Observed(namespace=namespace).belongs_to(preview.metadata.uid):
+            return str(namespace["metadata"]["name"])
+    return ""
+
+
+async def _written_by_us(cluster: Client, resource: Resource, space: str) -> list[Object]:
+    return await cluster.list(resource, space, labels=f"{keys.ORIGIN}={keys.ORIGIN_PRODUCT}")
+
+
+async def _as_deployer(cluster: Client, space: str, resources: Iterable[Resource]) -> list[Object] | None:
+    """The pull request's objects, read under its own identity; None while that may not read."""
+    deployer = cluster.impersonating(keys.deployer_user(space))
+    labels = f"{keys.ORIGIN}={keys.ORIGIN_PULL_REQUEST}"
+    try:
+        found = await together(deployer.list(each, space, labels=labels) for each in resources)
+    except Forbidden:
+        return None
+    return [obj for objects in found for obj in objects]
+
+
+def _by_ref(objects: Iterable[Object]) -> dict[ObjectRef, Object]:
+    return {kinds.ref_of(obj): obj for obj in objects}

@@ -1,0 +1,87 @@
+"""Asks a preview's address through the real ingress, as a visitor would."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final, Self
+
+import httpx2
+
+from kubepreview import __version__
+from kubepreview.core.model import ProjectSpec
+from kubepreview.core.observed import Answer
+from kubepreview.core.wanted import Wanted
+
+# By this name the product's own visits are told from people's.
+USER_AGENT: Final = f"kubepreview-probe/{__version__}"
+_TIMEOUT_S: Final = 3.0
+# A page that shows a SHA shows it early; a download must not fill our memory.
+_MAX_BODY_BYTES: Final = 256 * 1024
+# The ingress learns of endpoints a little later than the apiserver; so many good answers in a row, each
+# on a new connection, are what the old pods' last moments cannot give.
+_STREAK: Final = 3
+
+
+class Prober:
+    """Sends requests to previews; one for the whole process."""
+
+    def __init__(self) -> None:
+        self._http = httpx2.AsyncClient(
+            timeout=_TIMEOUT_S,
+            trust_env=False,
+            headers={"user-agent": USER_AGENT, "accept": "*/*", "connection": "close"},
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def ask(
+        self, project: ProjectSpec, wanted: Wanted, shas: Collection[str], *, firmly: bool
+    ) -> Answer:
+        """What the address answers, and which of `shas` stood in it.
+
+        `firmly` asks until the streak is full or one answer is not the wanted revision's.
+        """
+        answer = await self._once(project, wanted, shas)
+        for _ in range(_STREAK - 1 if firmly else 0):
+            if not answer.is_good or (wanted.revision_path and wanted.sha not in answer.shas):
+                break
+            answer = await self._once(project, wanted, shas)
+        return answer
+
+    async def _once(self, project: ProjectSpec, wanted: Wanted, shas: Collection[str]) -> Answer:
+        path = wanted.revision_path or wanted.entry.path
+        scheme, port = project.route.scheme, project.route.port
+        shown = f"{wanted.host}:{port}" if port else wanted.host
+        request = self._http.build_request(
+            "GET", f"{scheme}://{project.route.address or shown}{path}", headers={"host": shown}
+        )
+        request.extensions["sni_hostname"] = wanted.host
+        try:
+            response = await self._http.send(request, stream=True)
+        except httpx2.HTTPError as error:
+            return Answer(code=0, detail=f"no answer from {request.url}: {type(error).__name__}: {error}")
+        try:
+            body = await _read(response)
+        except httpx2.HTTPError as error:
+            return Answer(code=0, detail=f"the answer of {request.url} broke off: {type(error).__name__}")
+        finally:
+            await response.aclose()
+        text = body.decode(errors="replace")
+        return Answer(
+            code=response.status_code,
+            shas=frozenset(sha for sha in shas if sha in text),
+            detail=f"{response.status_code} {response.reason_phrase}, {text[:120]!r}",
+        )
+
+
+async def _read(response: httpx2.Response) -> bytes:
+    body = b""
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) >= _MAX_BODY_BYTES:
+            break
+    return body

@@ -1,0 +1,139 @@
+"""One visit to one preview: read, judge, plan, act, and say what was seen."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from kubepreview.controller.act import act, no_record
+from kubepreview.controller.blockers import blockers
+from kubepreview.controller.observe import find_namespace, observe
+from kubepreview.controller.report import failure_of, record_inventory, write_status
+from kubepreview.controller.tools import Tools
+from kubepreview.core import kinds, plan, status
+from kubepreview.core.acceptance import Accepted, Rejected, accept
+from kubepreview.core.health import Health, health
+from kubepreview.core.model import ObjectRef, Preview, PreviewProject
+from kubepreview.core.observed import Answer, Observed
+from kubepreview.core.wanted import Wanted, wanted
+from kubepreview.kube.resources import PREVIEW_PROJECTS, PREVIEWS
+from kubepreview.kube.store import Key
+
+# Batches in one visit. An open preview takes four from nothing to everything applied.
+_MOST_BATCHES: Final = 8
+
+# When to look again, unless something calls earlier.
+_STEADY_S: Final = 60.0
+_REFUSED_S: Final = 30.0
+_WAITING_S: Final = 0.02
+_SETTLING_S: Final = 1.0
+_CLOSING_S: Final = 0.2
+_MOST_PATIENT_S: Final = 10.0
+
+
+async def reconcile(key: Key, tools: Tools) -> float | None:
+    """Bring one preview closer to what it asks for. Returns after how many seconds to look again.
+
+    Raises whatever kept it from knowing or doing; the worker then tries again later.
+    """
+    namespace, name = key
+    found = await tools.cluster.find(PREVIEWS, name, namespace)
+    if found is None:
+        return None
+    preview = msgspec.convert(found, Preview)
+    if preview.spec.state == "Closed":
+        return await _close(preview, tools)
+    project = await tools.cluster.find(PREVIEW_PROJECTS, preview.spec.project, namespace)
+    verdict = accept(preview, msgspec.convert(project, PreviewProject) if project else None)
+    if isinstance(verdict, Rejected):
+        await write_status(tools, preview, status.status_of_rejected(preview, verdict, tools.now()))
+        return _STEADY_S
+    return await _open(preview, verdict, tools)
+
+
+async def _open(preview: Preview, accepted: Accepted, tools: Tools) -> float:
+    asked = wanted(accepted.project, preview, accepted.entry)
+    inventory = tuple(dict.fromkeys((*preview.status.inventory, *asked.refs)))
+    observed, actions, refusals = await _converge(preview, asked, inventory, tools)
+    waiting_for = next((each.what for each in actions if isinstance(each, plan.Wait)), "")
+    is_applied = not actions and not refusals
+    judged = health(asked, observed)
+    answer = None
+    if observed.route is not None:
+        answer = await _ask(preview, accepted, asked, judged, tools, firmly=is_applied and judged.is_settled)
+    visit = status.Visit(
+        wanted=asked,
+        observed=observed,
+        health=judged,
+        answer=answer,
+        refusals=refusals,
+        waiting_for=waiting_for,
+        failure=await failure_of(tools, preview, asked.space, judged.trouble if is_applied else None),
+    )
+    written = await write_status(tools, preview, status.status_of_open(preview, visit, tools.now()))
+    return _again_after_s(written, visit, tools.now())
+
+
+async def _converge(
+    preview: Preview, asked: Wanted, inventory: Sequence[ObjectRef], tools: Tools
+) -> tuple[Observed, tuple[plan.Action, ...], tuple[str, ...]]:
+    """Observe, plan, act, until the plan is empty, can only wait, or is refused."""
+
+    async def record(refs: Sequence[ObjectRef]) -> None:
+        await record_inventory(tools, preview, refs)
+
+    for _ in range(_MOST_BATCHES):
+        observed = await observe(tools.cluster, asked.space, inventory)
+        actions = plan.plan_open(asked, observed, preview.status.inventory, preview.metadata.uid)
+        if all(isinstance(action, plan.Wait) for action in actions):
+            return observed, actions, ()
+        refusals = await act(tools.cluster, actions, record)
+        if refusals:
+            return observed, actions, refusals
+    return observed, (plan.Wait("the apiserver to show what was written"),), ()
+
+
+async def _ask(
+    preview: Preview, accepted: Accepted, asked: Wanted, judged: Health, tools: Tools, *, firmly: bool
+) -> Answer | None:
+    before = preview.status.served
+    if not judged.is_settled and before is None:
+        return None  # nothing was ever served, and nothing can be yet
+    shas = {asked.sha} | ({before.sha} if before else set())
+    return await tools.prober.ask(accepted.project, asked, shas, firmly=firmly)
+
+
+def _again_after_s(preview: Preview, visit: status.Visit, now: dt.datetime) -> float:
+    ready = status.find(preview.status, status.READY)
+    available = status.find(preview.status, status.AVAILABLE)
+    if visit.refusals:
+        return _REFUSED_S
+    if visit.waiting_for:
+        return _patiently(visit.observed.namespace_since, now)
+    if available is None or ready is None or ready.status == "True":
+        return _STEADY_S
+    if available.status == "True":
+        # Available but not yet served: the ingress is about to learn of it.
+        return _patiently(available.last_transition_time, now)
+    return _SETTLING_S if visit.failure is None else _MOST_PATIENT_S
+
+
+def _patiently(since: dt.datetime | None, now: dt.datetime) -> float:
+    """Soon at first; the longer it lasts, the rarer."""
+    age_s = (now - since).total_seconds() if since else 0.0
+    return min(max(age_s / 10, _WAITING_S), _MOST_PATIENT_S)
+
+
+async def _close(preview: Preview, tools: Tools) -> float:
+    space = await find_namespace(tools.cluster, preview)
+    refs = (*preview.status.inventory, *map(kinds.ref_of, preview.spec.manifests))
+    allowed = [ref for ref in refs if (ref.api_version, ref.kind) in kinds.ALLOWED]
+    observed = await observe(tools.cluster, space, allowed) if space else Observed()
+    actions = plan.plan_closed(observed, preview.metadata.uid)
+    await act(tools.cluster, actions, no_record)
+    blocked = await blockers(tools.cluster, observed, tools.now())
+    await write_status(tools, preview, status.status_of_closed(preview, observed, blocked, tools.now()))
+    return _CLOSING_S if actions else _STEADY_S

@@ -1,0 +1,165 @@
+"""The process: watches, workers, the lease and the health page, in one task group with one end."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+import uvicorn
+
+from kubepreview.controller import health
+from kubepreview.controller.metrics import Metrics
+from kubepreview.controller.orphans import end_orphans
+from kubepreview.controller.probe import Prober
+from kubepreview.controller.queue import WorkQueue
+from kubepreview.controller.reconcile import reconcile
+from kubepreview.controller.tools import Tools
+from kubepreview.controller.watches import Watches
+from kubepreview.core import keys
+from kubepreview.errors import KubepreviewError
+from kubepreview.kube.client import Client
+from kubepreview.kube.credentials import Credentials
+from kubepreview.kube.lease import LeaderElection, LeadershipLost
+
+_WORKERS: Final = 8
+_ORPHAN_PERIOD_S: Final = 30.0
+# A visit makes some dozens of short requests; one that takes longer than this hangs.
+_VISIT_TIMEOUT_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How one replica runs. `identity` is unique among replicas; `port` 0 chooses a free one."""
+
+    credentials: Credentials
+    identity: str
+    namespace: str = keys.SYSTEM_NAMESPACE
+    host: str = "0.0.0.0"  # noqa: S104 — the kubelet probes the pod's own address
+    port: int = 8080
+
+
+async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
+    """Run until SIGTERM or SIGINT, or until the lease is lost; then everything is ended and released."""
+    log = structlog.stdlib.get_logger()
+    metrics = Metrics()
+    queue = WorkQueue()
+    async with Client(settings.credentials) as cluster, Prober() as prober:
+        watches = Watches(cluster, queue)
+        election = LeaderElection(cluster, settings.namespace, keys.CONTROLLER, settings.identity, now=now)
+        tools = Tools(
+            cluster=cluster.guarded_by(election.check), prober=prober, now=now, metrics=metrics, log=log
+        )
+
+        async def lead() -> None:
+            log.info("leading", identity=settings.identity)
+            metrics.is_leader.set(1)
+            try:
+                await _lead(queue, watches, tools)
+            finally:
+                metrics.is_leader.set(0)
+
+        async with asyncio.TaskGroup() as group:
+            everything = [group.create_task(each.run()) for each in watches.all]
+            everything.append(group.create_task(_serve_health(settings, watches, metrics)))
+            everything.append(group.create_task(_hold(election, lead, log)))
+            loop = asyncio.get_running_loop()
+            for name in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(name, _cancel_all, everything)
+
+
+def _cancel_all(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+
+
+async def _hold(
+    election: LeaderElection, lead: Callable[[], object], log: structlog.stdlib.BoundLogger
+) -> None:
+    while True:
+        try:
+            await election.hold(lead)
+        except LeadershipLost as error:
+            # Everything is read anew on every visit, so leading again later needs no fresh process.
+            log.warning("leadership lost", error=error.message)
+
+
+async def _lead(queue: WorkQueue, watches: Watches, tools: Tools) -> None:
+    for key in watches.previews.store:
+        queue.add(key)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(_WORKERS):
+            group.create_task(_work(queue, watches, tools))
+        group.create_task(_sweep(watches, tools))
+
+
+async def _work(queue: WorkQueue, watches: Watches, tools: Tools) -> None:
+    while True:
+        key = await queue.take()
+        tools.metrics.queue_length.set(len(queue))
+        tools.metrics.previews.set(len(watches.previews.store))
+        try:
+            with tools.metrics.visit_seconds.time():
+                async with asyncio.timeout(_VISIT_TIMEOUT_S):
+                    again_after_s = await reconcile(key, tools)
+        except asyncio.CancelledError:
+            queue.done(key)
+            raise
+        except LeadershipLost:
+            queue.done(key)
+        except (KubepreviewError, TimeoutError) as error:
+            _failed(key, error, queue, tools)
+        except Exception as error:
+            tools.log.exception("visit broke", preview="/".join(key))
+            _failed(key, error, queue, tools)
+        else:
+            tools.metrics.visits.labels("done").inc()
+            queue.done(key)
+            if again_after_s is not None:
+                queue.add(key, again_after_s)
+
+
+def _failed(key: tuple[str, str], error: Exception, queue: WorkQueue, tools: Tools) -> None:
+    pause_s = queue.failed(key)
+    tools.metrics.visits.labels("failed").inc()
+    tools.log.warning(
+        "visit failed",
+        preview="/".join(key),
+        error=str(error) or repr(error),
+        again_after_s=round(pause_s, 2),
+    )
+
+
+async def _sweep(watches: Watches, tools: Tools) -> None:
+    """Namespaces whose Preview is no more are ended too, as long as they are few."""
+    while True:
+        try:
+            await end_orphans(watches, tools)
+        except KubepreviewError as error:
+            tools.log.warning("sweep failed", error=error.message)
+        await asyncio.sleep(_ORPHAN_PERIOD_S)
+
+
+class _Server(uvicorn.Server):
+    """Serves, and leaves the process's signals to the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve_health(settings: Settings, watches: Watches, metrics: Metrics) -> None:
+    config = uvicorn.Config(
+        health.app(watches.not_synced, metrics.registry),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+    )
+    await _Server(config).serve()

@@ -1,0 +1,104 @@
+"""What is watched, and which preview each change is about. A change only ever names a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from kubepreview.controller.queue import WorkQueue
+from kubepreview.core import keys
+from kubepreview.kube.client import Client
+from kubepreview.kube.resources import (
+    DEPLOYMENTS,
+    INGRESSES,
+    NAMESPACES,
+    PODS,
+    PREVIEW_PROJECTS,
+    PREVIEWS,
+    Resource,
+)
+from kubepreview.kube.store import Key
+from kubepreview.kube.watch import Reflector
+
+# Of everything that previews consist of, what changes by itself and is worth an early look.
+_PARTS = (NAMESPACES, PODS, DEPLOYMENTS, INGRESSES)
+
+
+class _Labelled(msgspec.Struct, frozen=True):
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Known(msgspec.Struct, frozen=True):
+    """All that is kept of an object: whose it is. Fifty previews of half a MiB each cost nothing."""
+
+    metadata: _Labelled
+
+    @property
+    def preview(self) -> Key | None:
+        """The preview it belongs to, if its labels say so."""
+        labels = self.metadata.labels
+        if keys.PROJECT in labels and keys.PREVIEW in labels:
+            return labels[keys.PROJECT], labels[keys.PREVIEW]
+        return None
+
+
+class Watches:
+    """The reflectors, joined to the queue."""
+
+    def __init__(self, cluster: Client, queue: WorkQueue) -> None:
+        self._queue = queue
+        # The last known owner of each part: when it is gone, its labels are gone with it.
+        self._owners: dict[tuple[Resource, Key], Key] = {}
+        decode = msgspec.json.Decoder(Known).decode
+        self.previews: Reflector[Known] = Reflector(cluster, PREVIEWS, decode=decode, on_change=queue.add)
+        self.projects: Reflector[Known] = Reflector(
+            cluster, PREVIEW_PROJECTS, decode=decode, on_change=self._project_changed
+        )
+        self.parts: Mapping[Resource, Reflector[Known]] = {
+            resource: Reflector(
+                cluster,
+                resource,
+                labels=f"{keys.MANAGED}=true",
+                decode=decode,
+                on_change=self._part_changed(resource),
+            )
+            for resource in _PARTS
+        }
+        self._by_resource: Mapping[Resource, Reflector[Known]] = {
+            PREVIEWS: self.previews,
+            PREVIEW_PROJECTS: self.projects,
+            **self.parts,
+        }
+
+    @property
+    def all(self) -> tuple[Reflector[Known], ...]:
+        """Every reflector, to be run for as long as the process lives."""
+        return tuple(self._by_resource.values())
+
+    def not_synced(self) -> list[str]:
+        """What has not been read once yet, and what went wrong with it last, for people."""
+        return [
+            f"{resource.plural}: the first list is not in ({each.trouble or 'no answer yet'})"
+            for resource, each in self._by_resource.items()
+            if not each.synced.is_set()
+        ]
+
+    def _project_changed(self, key: Key) -> None:
+        for preview in self.previews.store:
+            if preview[0] == key[0]:
+                self._queue.add(preview)
+
+    def _part_changed(self, resource: Resource) -> Callable[[Key], None]:
+        def changed(key: Key) -> None:
+            known = self.parts[resource].store.get(key)
+            if known is None:
+                owner = self._owners.pop((resource, key), None)
+            else:
+                owner = known.preview
+                if owner is not None:
+                    self._owners[resource, key] = owner
+            if owner is not None:
+                self._queue.add(owner)
+
+        return changed
