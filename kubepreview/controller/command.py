@@ -22,24 +22,17 @@ from kubepreview.kube import credentials
 @click.option("--context", help="The kubeconfig's context.")
 @click.option("--identity", help="Unique among the replicas. [default: $POD_NAME or the host's name]")
 @click.option("--lease-namespace", default=keys.SYSTEM_NAMESPACE, show_default=True)
-@click.option("--host", default="0.0.0.0", show_default=True, help="Where the health page listens.")  # noqa: S104 — the kubelet probes the pod's address
 @click.option("--port", default=8080, show_default=True, help="The health page's port; 0 chooses one.")
 def controller(
-    kubeconfig: Path | None,
-    context: str | None,
-    identity: str | None,
-    lease_namespace: str,
-    host: str,
-    port: int,
+    kubeconfig: Path | None, context: str | None, identity: str | None, lease_namespace: str, port: int
 ) -> None:
-    """Run the controller: compare what every Preview asks for with what is there, and close the difference."""
+    """Run the controller: compare what Previews ask for with what is there, and close the difference."""
     _log_as_json()
-    environ = os.environ  # noqa: TID251 — an entry point
+    environ = os.environ  # noqa: TID251 — an entry point reads it
     settings = Settings(
         credentials=credentials.load(kubeconfig, context, environ),
         identity=identity or environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
         namespace=lease_namespace,
-        host=host,
         port=port,
     )
     asyncio.run(run(settings, lambda: dt.datetime.now(dt.UTC)))  # noqa: TID251 — an entry point

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -79,7 +79,7 @@ def _cancel_all(tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def _hold(
-    election: LeaderElection, lead: Callable[[], object], log: structlog.stdlib.BoundLogger
+    election: LeaderElection, lead: Callable[[], Awaitable[None]], log: structlog.stdlib.BoundLogger
 ) -> None:
     while True:
         try:

@@ -1,0 +1,191 @@
+"""The plan: its order is an invariant, and doing it ends in nothing to do."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubepreview.core import keys, kinds, plan
+from kubepreview.core.model import Object, ObjectRef
+from kubepreview.core.observed import Observed
+from kubepreview.core.wanted import Wanted
+
+from .examples import UID, asked, config_map, deployment, preview, service
+
+_UIDS = itertools.count(1)
+
+
+class World:
+    """A cluster in one dictionary a kind: what the apiserver would make of the actions."""
+
+    def __init__(self) -> None:
+        self.seen = Observed()
+        self.inventory: tuple[ObjectRef, ...] = ()
+        self.log: list[str] = []
+
+    def do(self, actions: tuple[plan.Action, ...]) -> None:
+        for action in actions:
+            self.log.append(type(action).__name__)
+            self._do(action)
+
+    def _do(self, action: plan.Action) -> None:
+        match action:
+            case plan.ApplyNamespace(namespace):
+                self.seen = replace(self.seen, namespace=_live(namespace))
+            case plan.ApplyGuardrails(objects):
+                live = {kinds.ref_of(obj): _live(obj) for obj in objects}
+                self.seen = replace(
+                    self.seen, guardrails={**self.seen.guardrails, **live}, deployer_answers=True
+                )
+            case plan.ApplyObjects(objects, inventory):
+                assert set(map(kinds.ref_of, objects)) <= set(inventory)
+                self.inventory = inventory
+                live = {kinds.ref_of(obj): _live(obj) for obj in objects}
+                self.seen = replace(self.seen, objects={**self.seen.objects, **live})
+            case plan.Prune(objects) | plan.EndWorkloads(objects):
+                ended = {kinds.ref_of(obj) for obj in objects}
+                left = {ref: obj for ref, obj in self.seen.objects.items() if ref not in ended}
+                self.seen = replace(self.seen, objects=left)
+            case plan.ApplyRoute(route):
+                self.seen = replace(self.seen, route=_live(route))
+            case plan.DeleteRoute():
+                self.seen = replace(self.seen, route=None)
+            case plan.EndPods():
+                self.seen = replace(self.seen, pods=())
+            case plan.DeleteNamespace():
+                self.seen = Observed()
+            case plan.Wait(what):
+                raise AssertionError(f"nothing here is slow, yet it waits for {what}")
+
+    def settle(self, wanted: Wanted) -> None:
+        for _ in range(10):
+            actions = plan.plan_open(wanted, self.seen, self.inventory, UID)
+            if not actions:
+                return
+            self.do(actions)
+        raise AssertionError(f"it never settles: {self.log}")
+
+
+def _live(obj: Object) -> Object:
+    live = copy.deepcopy(obj)
+    live["metadata"] |= {"uid": str(next(_UIDS)), "creationTimestamp": "2026-01-02T03:04:05Z"}
+    if live["kind"] == "ResourceQuota":
+        live["status"] = {"hard": live["spec"]["hard"]}
+    return live
+
+
+_names = st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), unique=True)
+
+
+@given(first=_names, second=_names)
+def test_any_revision_after_any_other_settles_with_exactly_its_objects(
+    first: list[str], second: list[str]
+) -> None:
+    """After the plans of two revisions are done, the second's objects are there, and no others."""
+    world = World()
+    for names in (first, second):
+        wanted = asked(preview(deployment(), service(), *(config_map(name) for name in names)))
+        world.settle(wanted)
+
+    assert set(world.seen.objects) == set(wanted.refs)
+
+
+@given(stop_after=st.integers(0, 12))
+def test_a_crash_after_any_action_is_picked_up(stop_after: int) -> None:
+    """Wherever a visit is cut off, later visits end in the same state."""
+    wanted, world = asked(), World()
+    batches = iter(lambda: plan.plan_open(wanted, world.seen, world.inventory, UID), ())
+    for action in itertools.islice(itertools.chain.from_iterable(batches), stop_after):
+        world.do((action,))
+
+    world.settle(wanted)
+
+    assert (set(world.seen.objects), world.seen.route is not None) == (set(wanted.refs), True)
+
+
+def test_the_order_is_namespace_guardrails_objects_route() -> None:
+    """Nothing of the pull request is written before the guardrails, and the route comes last."""
+    world = World()
+    world.settle(asked())
+
+    assert world.log == ["ApplyNamespace", "ApplyGuardrails", "ApplyObjects", "ApplyRoute"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "waits_for"),
+    [
+        ({"deployer_answers": False}, "the deployer's Role to be in force"),
+        ({"quota": {}}, "ResourceQuota to be counted by the cluster"),
+    ],
+)
+def test_nothing_is_applied_before_the_guardrails_are_in_force(
+    broken: dict[str, object], waits_for: str
+) -> None:
+    """A guard that was written but is not enforced yet is waited for."""
+    wanted, world = asked(), World()
+    world.do((plan.ApplyNamespace(wanted.namespace), plan.ApplyGuardrails(wanted.guardrails)))
+    if "deployer_answers" in broken:
+        seen = replace(world.seen, deployer_answers=False)
+    else:
+        for guard in world.seen.guardrails.values():
+            guard.pop("status", None)
+        seen = world.seen
+
+    assert plan.plan_open(wanted, seen, (), UID) == (plan.Wait(waits_for),)
+
+
+@pytest.mark.parametrize("missing", [ref.kind for ref in map(kinds.ref_of, asked().guardrails)])
+def test_a_missing_guardrail_comes_back_before_anything_else(missing: str) -> None:
+    """Whichever guard was deleted, putting it back is all that the next batch does."""
+    wanted, world = asked(), World()
+    world.settle(wanted)
+    left = {ref: obj for ref, obj in world.seen.guardrails.items() if ref.kind != missing}
+    seen = replace(world.seen, guardrails=left, objects={})
+
+    (action,) = plan.plan_open(wanted, seen, world.inventory, UID)
+
+    assert isinstance(action, plan.ApplyGuardrails)
+    assert {obj["kind"] for obj in action.objects} == {missing}
+
+
+def test_a_namespace_of_somebody_else_is_never_touched() -> None:
+    """A namespace of the wanted name that was not made for this Preview is waited out, open or closed."""
+    wanted = asked()
+    foreign = _live(wanted.namespace)
+    foreign["metadata"]["annotations"][keys.PREVIEW_UID] = "of another"
+    seen = Observed(namespace=foreign, route=_live(wanted.route))
+
+    (action,) = plan.plan_open(wanted, seen, (), UID)
+
+    assert isinstance(action, plan.Wait)
+    assert plan.plan_closed(seen, UID) == ()
+
+
+def test_closing_takes_the_route_then_the_pods_then_the_namespace() -> None:
+    """Nobody is led to what is being ended, and the namespace goes when no pod is left."""
+    wanted, world = asked(), World()
+    world.settle(wanted)
+    world.seen = replace(world.seen, pods=({"metadata": {"name": "web-1", "uid": "1"}},))
+    world.log.clear()
+    while actions := plan.plan_closed(world.seen, UID):
+        world.do(tuple(action for action in actions if not isinstance(action, plan.Wait)))
+
+    assert world.log == ["DeleteRoute", "EndWorkloads", "EndPods", "DeleteNamespace"]
+
+
+def test_a_pod_that_ends_already_keeps_no_longer_grace_than_ours() -> None:
+    """A pod on its way out with a long grace is given the short one; with the short one it is left alone."""
+    wanted, world = asked(), World()
+    world.settle(wanted)
+    patient = {"metadata": {"name": "a", "uid": "1", "deletionGracePeriodSeconds": 30}}
+    short = {"metadata": {"name": "b", "uid": "2", "deletionGracePeriodSeconds": plan.POD_GRACE_S}}
+    seen = replace(world.seen, route=None, objects={}, pods=(patient, short))
+
+    actions = plan.plan_closed(seen, UID)
+
+    assert actions == (plan.EndPods((patient,)), plan.Wait("the pods to be gone"))
