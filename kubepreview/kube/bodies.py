@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from kubepreview.errors import InvalidInput
 from kubepreview.kube.errors import NoAnswer
 from kubepreview.kube.resources import Object
 
@@ -33,6 +34,14 @@ def name_of(obj: Mapping[str, Any]) -> str:
 def namespace_of(obj: Mapping[str, Any]) -> str:
     """`metadata.namespace`, empty when absent."""
     return str((obj.get("metadata") or {}).get("namespace") or "")
+
+
+def placed(obj: Mapping[str, Any]) -> tuple[str, str]:
+    """Namespace and name of an object that is to be written; InvalidInput if it has no name."""
+    if not (name := name_of(obj)):
+        kind = obj.get("kind") or "an object without a kind"
+        raise InvalidInput(f"{kind} in namespace {namespace_of(obj) or '(none)'}: has no metadata.name")
+    return namespace_of(obj), name
 
 
 def delete_options(*, uid: str = "", grace_s: int | None = None, propagation: str) -> Object:

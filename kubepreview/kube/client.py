@@ -120,7 +120,7 @@ class Client:
 
     async def replace(self, resource: Resource, obj: Mapping[str, Any], *, subresource: str = "") -> Object:
         """Put the whole object; with a resourceVersion in it, WriteConflict if it has changed since."""
-        path = resource.path(bodies.namespace_of(obj), bodies.name_of(obj), subresource)
+        path = resource.path(*bodies.placed(obj), subresource)
         return await self._call(
             Call(method="PUT", path=path, params=_STRICT, body=bodies.encode(obj)), resource
         )
@@ -164,7 +164,7 @@ class Client:
         where = resource or await self.resource_of(obj)
         call = Call(
             method="PATCH",
-            path=where.path(bodies.namespace_of(obj), bodies.name_of(obj), subresource),
+            path=where.path(*bodies.placed(obj), subresource),
             params={
                 **_STRICT,
                 "fieldManager": manager,
@@ -269,9 +269,8 @@ class Client:
         """Any call; its answer as it is. KindNotServed if the server does not know the `resource`."""
         try:
             return await self._session.send(call, self._view)
-        except errors.NoAnswer as error:
-            # An apiserver has no Status for a path it does not know; its discovery tells whether that is it.
-            if error.code != _NOT_FOUND or resource is None:
+        except (errors.NoAnswer, errors.ObjectNotFound) as error:
+            if resource is None or not _is_about_the_path(error):
                 raise
             if await self.discover(resource.api_version, resource.kind) is None:
                 raise _not_served(resource.kind, resource.api_version, self.credentials.server) from error
@@ -301,6 +300,11 @@ class Client:
         other = copy(self)
         other._view = view  # noqa: SLF001 — our own kind, not yet seen by anybody
         return other
+
+
+def _is_about_the_path(error: errors.NoAnswer | errors.ObjectNotFound) -> bool:
+    # For a group it does not know an apiserver has no Status, but the plain page of any web server.
+    return error.is_about_the_path if isinstance(error, errors.ObjectNotFound) else error.code == _NOT_FOUND
 
 
 def _not_served(kind: str, api_version: str, server: str) -> errors.KindNotServed:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from kubepreview.errors import InvalidInput
 from kubepreview.kube.kubeconfig import Kubeconfig, Section
+from kubepreview.kube.proxy import from_environment
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
@@ -87,8 +88,10 @@ def in_cluster(environ: Mapping[str, str], account: Path = _SERVICE_ACCOUNT) -> 
             f"in-cluster credentials: cannot read {error.filename}: {error.strerror}",
             hint="the pod needs a service account with automountServiceAccountToken",
         ) from error
+    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     return Credentials(
-        server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
+        server=server,
+        proxy_url=from_environment(server, environ),
         ca_data=ca_data,
         token_file=token_file,
         namespace=namespace,
@@ -121,7 +124,7 @@ def _from_kubeconfig(config: Kubeconfig, context: str | None, environ: Mapping[s
         ca_data=ca_data,
         insecure=insecure,
         tls_server_name=cluster.text("tls-server-name"),
-        proxy_url=_proxy(cluster),
+        proxy_url=_proxy(cluster, environ),
         namespace=chosen.text("namespace") or "default",
         source=f"{chosen.file} (context {name})",
     )
@@ -134,11 +137,11 @@ def _server(cluster: Section) -> str:
     return server.rstrip("/")
 
 
-def _proxy(cluster: Section) -> str:
+def _proxy(cluster: Section, environ: Mapping[str, str]) -> str:
     proxy = cluster.text("proxy-url")
     if proxy and urlsplit(proxy).scheme not in {"http", "https"}:
         raise cluster.wrong("proxy-url", f"{proxy!r} is not an http(s) URL", "SOCKS is not supported")
-    return proxy
+    return proxy or from_environment(cluster.required("server"), environ)
 
 
 def _with_user(identity: Credentials, user: Section, environ: Mapping[str, str]) -> Credentials:

@@ -8,7 +8,7 @@
     │   └── AlreadyExists       409   reason AlreadyExists
     ├── Forbidden               403   also Refused
     │   └── QuotaExceeded       403   a ResourceQuota is used up
-    ├── Invalid                 400, 413, 422   also InvalidInput; `.causes` and `.problems` say which fields
+    ├── Invalid                 400, 413, 422   also InvalidInput; `.causes`, `.problems`: the fields
     ├── Gone                    410   the resourceVersion or continue token is too old; list again
     ├── Unauthorized            401   also Unreachable: credentials expire, and are renewed
     ├── Throttled               429   also Unreachable
@@ -22,6 +22,7 @@ A 404 page of a proxy is a NoAnswer: nothing but a Status about the object is an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +73,11 @@ class ObjectNotFound(ApiError, NotFound):
         """True if it is this very object that is missing, and not, say, the namespace it was meant for."""
         details = self.status.get("details") or {}
         return bool(details.get("kind") == plural and details.get("name") == name)
+
+    @property
+    def is_about_the_path(self) -> bool:
+        """True if no object is named: the server knows the group, but not this kind in it."""
+        return not (self.status.get("details") or {}).get("name")
 
 
 class WriteConflict(ApiError, Conflict):
@@ -160,6 +166,12 @@ _HINTS: Mapping[type[ApiError], str] = {
 
 _SERVER_ERRORS = 500
 
+# Server-side apply tells of unknown fields and wrong types with a 500 that has no reason and no causes.
+_UNTYPED = "failed to create typed patch object"
+_UNTYPED_FIELD = re.compile(
+    r"^(?:.*?Kind=\w+\): )?(?:errors:)?\s*\.?(?P<field>[^\s:]+): (?P<message>.+)$", re.MULTILINE
+)
+
 
 def from_status(status: Mapping[str, Any], *, what: str) -> ApiError:
     """The error that a Status stands for. `what` was being tried: ``GET https://…/pods/web``."""
@@ -175,6 +187,8 @@ def is_status(body: object) -> bool:
 
 def _kind_of_error(status: Mapping[str, Any]) -> type[ApiError]:
     code, reason = int(status.get("code") or 0), status.get("reason")
+    if _is_untyped(status):
+        return Invalid
     if reason == "AlreadyExists":
         return AlreadyExists
     if reason == "Expired":
@@ -187,7 +201,16 @@ def _kind_of_error(status: Mapping[str, Any]) -> type[ApiError]:
     return _BY_CODE.get(code, Declined)
 
 
+def _is_untyped(status: Mapping[str, Any]) -> bool:
+    return str(status.get("message") or "").startswith(_UNTYPED)
+
+
 def _causes(status: Mapping[str, Any]) -> Sequence[Cause]:
+    if _is_untyped(status):
+        return [
+            Cause(field=found["field"], reason="FieldValueInvalid", message=found["message"])
+            for found in _UNTYPED_FIELD.finditer(status["message"])
+        ]
     details = status.get("details") or {}
     return [
         Cause(

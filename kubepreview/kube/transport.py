@@ -27,7 +27,7 @@ _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """One request as it goes on the wire; `url` is what messages show."""
+    """One request as it goes on the wire."""
 
     method: str
     url: str
@@ -39,7 +39,7 @@ class Outgoing:
     is_stream: bool = False
 
     def __str__(self) -> str:
-        return f"{self.method} {self.url}"
+        return f"{self.method} {self.url.partition('?')[0]}"
 
 
 class Incoming:
