@@ -1,0 +1,133 @@
+"""Reads an archive as if its author meant harm: no name, count or byte is passed on unchecked."""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Iterator
+from itertools import islice, repeat
+from typing import BinaryIO
+
+from rapidrar import rar5
+from rapidrar.libarchive import Archive, Entry, ReadError
+from rapidrar.limits import Limits
+from rapidrar.refusal import Refusal
+
+_RAR4_SIGNATURE = b"Rar!\x1a\x07\x00"
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+class Reader:
+    """One pass over the RAR archive in `file`, which is also this process's standard input."""
+
+    def __init__(self, file: BinaryIO, limits: Limits) -> None:
+        self._file = file
+        self._limits = limits
+        self._uploaded = os.fstat(file.fileno()).st_size
+        self._declared = 0
+        self._read = 0
+        self._crc: int | None = None
+        self._size = 0
+
+    def entries(self) -> Iterator[Entry]:
+        """Each entry, checked; its data may be read until the next one is asked for."""
+        headers = self._headers()
+        seen: set[str] = set()
+        try:
+            archive = self._archive = Archive()
+            for entry in archive.entries():
+                self._check(entry, next(headers, None), seen)
+                yield entry
+        except ReadError as error:
+            raise _refusal_of(error) from error
+
+    def data(self) -> Iterator[bytes]:
+        """The bytes of the current entry, bounded; its last block comes before its checksum is compared."""
+        crc = size = 0
+        try:
+            for block in self._archive.data():
+                crc, size = zlib.crc32(block, crc), size + len(block)
+                self._read += len(block)
+                self._bound(self._read)
+                yield block
+        except ReadError as error:
+            raise _refusal_of(error) from error
+        if size != self._size:
+            raise Refusal(422, "Damaged", f"a file says it has {self._size} bytes, and has {size}")
+        if self._crc is not None and crc != self._crc:
+            raise Refusal(422, "Damaged", "the checksum of a file does not match its bytes")
+
+    def _headers(self) -> Iterator[rar5.FileHeader]:
+        """What the headers of RAR 5 say of each file; nothing for RAR 4, where libarchive looks itself."""
+        self._file.seek(0)
+        start = self._file.read(len(rar5.SIGNATURE))
+        if start.startswith(_RAR4_SIGNATURE):
+            headers: Iterator[rar5.FileHeader] = repeat(rar5.FileHeader(crc=None, encrypted=False))
+        elif start == rar5.SIGNATURE:
+            # All of them now, so that a cut is seen before the first file is passed on.
+            headers = iter(list(islice(rar5.file_headers(self._file), self._limits.entries + 1)))
+        else:
+            raise Refusal(415, "NotRar", "this is not a RAR archive: it has neither signature, of RAR 4 or 5")
+        self._file.seek(0)
+        return headers
+
+    def _check(self, entry: Entry, header: rar5.FileHeader | None, seen: set[str]) -> None:
+        name = entry.name
+        if name is None or not _is_safe(name, self._limits.name_characters):
+            raise Refusal(
+                422, "UnsafeName", f"the archive has a name that must not be extracted: {_shown(name)}"
+            )
+        if name in seen:
+            raise Refusal(422, "RepeatedName", f"the archive has two entries named {_shown(name)}")
+        seen.add(name)
+        if header is None:
+            raise Refusal(422, "Damaged", "the archive is damaged: it has fewer headers than files")
+        if entry.encrypted or header.encrypted:
+            raise _encrypted()
+        self._crc, self._size = header.crc, entry.size
+        if len(seen) > self._limits.entries:
+            raise Refusal(422, "TooManyEntries", f"the archive has more than {self._limits.entries} entries")
+        self._declared += max(entry.size, 0)
+        self._bound(self._declared)
+
+    def _bound(self, total: int) -> None:
+        """Refuse once so many bytes came out, or are said to come."""
+        limits = self._limits
+        if total > limits.extracted_bytes:
+            raise Refusal(
+                422,
+                "TooMuchData",
+                f"the archive holds more than {limits.extracted_bytes} bytes; that is the limit",
+            )
+        if total > max(limits.ratio_free_bytes, limits.ratio * self._uploaded):
+            raise Refusal(
+                422, "RatioTooHigh", f"the archive holds more than {limits.ratio} times its own size: a bomb"
+            )
+
+
+def _is_safe(name: str, longest: int) -> bool:
+    """Whether the name stays below the folder it is extracted to, on any system."""
+    path = name.replace("\\", "/")
+    parts = path.rstrip("/").split("/")
+    return (
+        len(name) <= longest
+        and name.isprintable()
+        and not _DRIVE.match(path)
+        and all(part not in ("", ".", "..") for part in parts)
+    )
+
+
+def _shown(name: str | None) -> str:
+    return "one in no known encoding" if name is None else ascii(name[:100])
+
+
+def _refusal_of(error: ReadError) -> Refusal:
+    # libarchive has no code for it; its sentences of both formats have this word.
+    if "encryption" in str(error).lower():
+        return _encrypted()
+    return Refusal(422, "Damaged", f"the archive is damaged: {error}")
+
+
+def _encrypted() -> Refusal:
+    return Refusal(422, "Encrypted", "the archive is encrypted; upload one without password")
