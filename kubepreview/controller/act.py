@@ -10,7 +10,9 @@ from kubepreview.controller.observe import resource_of
 from kubepreview.controller.together import together
 from kubepreview.core import keys, kinds, plan
 from kubepreview.core.model import Object, ObjectRef
+from kubepreview.core.observed import Observed
 from kubepreview.core.refusals import refusal
+from kubepreview.errors import Conflict
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, KindNotServed, WriteConflict
 from kubepreview.kube.resources import INGRESSES, NAMESPACES, PODS, Resource
@@ -84,15 +86,19 @@ async def _delete(cluster: Client, resource: Resource, obj: Object, *, grace_s: 
 
 
 async def _apply_namespace(cluster: Client, namespace: Object) -> None:
-    """Create it, so that a namespace of another owner is never taken; or put back what was edited."""
+    """Create it, or put back what was edited. A namespace of another owner is never taken."""
     try:
         await cluster.create(NAMESPACES, namespace)
-    except AlreadyExists:
-        there = await cluster.get(NAMESPACES, namespace["metadata"]["name"])
-        uid = namespace["metadata"]["annotations"][keys.PREVIEW_UID]
-        if (there["metadata"].get("annotations") or {}).get(keys.PREVIEW_UID) == uid:
-            pinned = {**namespace, "metadata": {**namespace["metadata"], "uid": there["metadata"]["uid"]}}
-            await cluster.apply(pinned, manager=keys.MANAGER)
+    except AlreadyExists as error:
+        name = namespace["metadata"]["name"]
+        there = Observed(namespace=await cluster.get(NAMESPACES, name))
+        if (
+            not there.belongs_to(namespace["metadata"]["annotations"][keys.PREVIEW_UID])
+            or there.is_terminating
+        ):
+            raise Conflict(f"namespace {name} appeared meanwhile, and is not this preview's") from error
+        pinned = {**namespace, "metadata": {**namespace["metadata"], "uid": there.namespace_uid}}
+        await cluster.apply(pinned, manager=keys.MANAGER)
 
 
 async def _apply_as_deployer(deployer: Client, objects: Sequence[Object]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """From what is wanted and what is there to what is to be done next.
 
-A plan is the next batch only: after it is done, the world is looked at again. So the order below is an
-invariant that no crash can break: namespace, guardrails in force, the pull request's objects, the route.
+A plan is the next batch only: its actions are done in order, an action that fails ends the batch, and then
+the world is looked at again. So the order below is an invariant that no crash can break: namespace,
+guardrails, guardrails seen in force, the pull request's objects, the route.
 Applying a plan, observing, and planning again ends in the empty plan.
 """
 
@@ -111,14 +112,13 @@ def plan_open(
     return (
         _plan_namespace(wanted, observed, preview_uid)
         or _plan_guardrails(wanted, observed)
-        or _plan_objects(wanted, observed, tuple(inventory))
-        or _plan_route(wanted, observed)
+        or (*_plan_objects(wanted, observed, tuple(inventory)), *_plan_route(wanted, observed))
     )
 
 
 def _plan_namespace(wanted: Wanted, observed: Observed, preview_uid: str) -> tuple[Action, ...]:
     if observed.namespace is None:
-        return (ApplyNamespace(wanted.namespace),)
+        return (ApplyNamespace(wanted.namespace), ApplyGuardrails(wanted.guardrails))
     if observed.is_terminating:
         return (Wait(f"namespace {wanted.space} of an earlier preview to be gone"),)
     if not observed.belongs_to(preview_uid):

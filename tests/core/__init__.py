@@ -1,0 +1,1 @@
+"""Tests of the pure room: values in, values out, no world."""

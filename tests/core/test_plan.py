@@ -29,11 +29,12 @@ class World:
         self.log: list[str] = []
 
     def do(self, actions: tuple[plan.Action, ...]) -> None:
+        """Do them in order."""
         for action in actions:
             self.log.append(type(action).__name__)
             self._do(action)
 
-    def _do(self, action: plan.Action) -> None:
+    def _do(self, action: plan.Action) -> None:  # noqa: C901 — one case an action, nothing else
         match action:
             case plan.ApplyNamespace(namespace):
                 self.seen = replace(self.seen, namespace=_live(namespace))
@@ -63,6 +64,7 @@ class World:
                 raise AssertionError(f"nothing here is slow, yet it waits for {what}")
 
     def settle(self, wanted: Wanted) -> None:
+        """Plan and do until there is nothing to do; that must come soon."""
         for _ in range(10):
             actions = plan.plan_open(wanted, self.seen, self.inventory, UID)
             if not actions:

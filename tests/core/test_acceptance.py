@@ -1,0 +1,80 @@
+"""What may be built, decided from the two objects alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kubepreview.core.acceptance import MAX_MANIFEST_BYTES, Accepted, Rejected, accept
+from kubepreview.core.model import Object
+
+from .examples import config_map, deployment, preview, project, service
+
+
+def _of(kind: str, api_version: str = "v1", **rest: Any) -> Object:
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}, **rest}
+
+
+def test_an_ordinary_preview_is_accepted() -> None:
+    """A Deployment, a Service and an entry that names it are all that is asked for."""
+    assert isinstance(accept(preview(), project()), Accepted)
+
+
+@pytest.mark.parametrize(
+    ("manifests", "reason", "names"),
+    [
+        ((_of("Namespace"),), "KindNotAllowed", "Namespace/x"),
+        ((_of("ClusterRole", "rbac.authorization.k8s.io/v1"),), "KindNotAllowed", "ClusterRole/x"),
+        ((_of("Ingress", "networking.k8s.io/v1"),), "KindNotAllowed", "Ingress/x"),
+        ((_of("Deployment", "apps/v1beta1"),), "KindNotAllowed", "apps/v1beta1"),
+        ((_of("DaemonSet", "apps/v1"),), "DaemonSetNotKept", "DaemonSet/x"),
+        ((_of("ConfigMap"), _of("ConfigMap")), "DuplicateObject", "ConfigMap/x"),
+        (({"apiVersion": "v1", "kind": "ConfigMap"},), "ObjectWithoutName", "manifests[0]"),
+        (({"apiVersion": "v1", "kind": "ConfigMap", "metadata": []},), "ObjectWithoutName", "manifests[0]"),
+        (({"apiVersion": "v1", "kind": 7, "metadata": {"name": "x"}},), "ObjectWithoutName", "manifests[0]"),
+        ((config_map("big", data="x" * MAX_MANIFEST_BYTES),), "ManifestsTooLarge", str(MAX_MANIFEST_BYTES)),
+        ((deployment(), service("other")), "EntryNotFound", "Service web"),
+    ],
+)
+def test_a_bad_object_is_named_with_its_cure(manifests: tuple[Object, ...], reason: str, names: str) -> None:
+    """Whatever shape the manifests have, the answer is a reason and a sentence, never a crash."""
+    verdict = accept(preview(*manifests), project())
+
+    assert isinstance(verdict, Rejected)
+    assert (verdict.reason, names in verdict.message) == (reason, True)
+
+
+def test_a_missing_project_is_told_with_the_command_that_creates_it() -> None:
+    """The message names the object that is looked for, and the way to make it."""
+    verdict = accept(preview(), None)
+
+    assert isinstance(verdict, Rejected)
+    assert "rapidrar-previews/rapidrar" in verdict.message
+    assert "kubepreview project create" in verdict.message
+
+
+@pytest.mark.parametrize(("forks", "reason"), [("Off", "ForksOff"), ("Approved", "ApprovalMissing")])
+def test_a_fork_gets_nothing_by_itself(forks: str, reason: str) -> None:
+    """A pull request from a fork is refused whatever the project says, until approvals exist."""
+    fork = preview(pullRequest={"number": 7, "fromFork": True})
+
+    verdict = accept(fork, project(forks=forks))
+
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason == reason
+
+
+def test_a_kept_daemon_set_is_accepted() -> None:
+    """A project that needs hardware on every node says so once."""
+    verdict = accept(preview(_of("DaemonSet", "apps/v1"), service()), project(daemonSets="Keep"))
+
+    assert isinstance(verdict, Accepted)
+
+
+def test_a_host_that_dns_cannot_hold_is_refused() -> None:
+    """The host is judged as it would be, with the number in it."""
+    verdict = accept(preview(), project(hostPattern="pr-{number}-" + "x" * 60 + ".example.com"))
+
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason == "HostTooLong"
