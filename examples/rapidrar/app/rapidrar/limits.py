@@ -22,7 +22,7 @@ class Limits:
     name_characters: int = 1024
     # From the start of the reader to its end.
     reader_s: int = 20
-    reader_memory_bytes: int = 512 * MIB
-    jobs: int = 4
+    reader_memory_bytes: int = 256 * MIB
+    jobs: int = 2
     # How long a request waits for its turn before it is told to come back.
     turn_s: float = 5

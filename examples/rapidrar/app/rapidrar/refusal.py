@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of ours
+class Refusal(Exception):
     """A request that is not served: an HTTP status, a word for programs and a sentence for people."""
 
     def __init__(self, status: int, error: str, message: str) -> None:
