@@ -1,0 +1,225 @@
+"""`project`: make a repository's place in the cluster, show it, and hand out what its CI needs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+from typing import Any
+
+import click
+
+from kubepreview.cli import facts
+from kubepreview.cli.caller import Caller
+from kubepreview.cli.connection import Connection, connect, connection_options
+from kubepreview.cli.output import Format, as_yaml, output_option, write_data
+from kubepreview.core import keys, names, projects
+from kubepreview.core.model import Object, ProjectSpec
+from kubepreview.errors import InvalidInput, NotFound, Refused
+from kubepreview.kube.client import Client
+from kubepreview.kube.errors import ObjectNotFound
+from kubepreview.kube.resources import PREVIEW_PROJECTS, PREVIEWS, SERVICE_ACCOUNTS
+
+_DURATION = re.compile(r"([1-9][0-9]{0,4})([mhd])")
+_UNIT_S = {"m": 60, "h": 3600, "d": 86400}
+_SHORTEST_TOKEN_S = 600  # the apiserver's own bound
+_QUOTA = ("cpu", "memory", "ephemeral-storage", "storage")
+
+
+@click.group()
+def project() -> None:
+    """Create and show projects: what the platform team decides for one repository's previews."""
+
+
+@project.command()
+@click.argument("name")
+@click.option("--repository", required=True, metavar="OWNER/NAME", help="The repository on GitHub.")
+@click.option("--namespace", default="", help="The control namespace.  [default: NAME-previews]")
+@click.option(
+    "--namespace-pattern",
+    default="",
+    help="The namespace of a preview. It cannot be changed later.  [default: NAME-pr-{number}]",
+)
+@click.option(
+    "--host-pattern", default="", help="The host of a preview.  [default: pr-{number}.BASELINE-HOST]"
+)
+@click.option("--baseline-namespace", default="", help="The stable deployment's.  [default: NAME-staging]")
+@click.option("--baseline-host", default="", help="The stable deployment's host.")
+@click.option("--ingress-class", default="", help="[default: the cluster's default IngressClass]")
+@click.option(
+    "--ingress-namespace", default="", help="Where the ingress's pods run.  [default: where they are seen]"
+)
+@click.option(
+    "--ingress-address",
+    default="",
+    metavar="HOST:PORT",
+    help="Where the controller reaches the ingress, if not by the preview's host.",
+)
+@click.option("--scheme", type=click.Choice(["http", "https"]), default="http", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), help="Of the link, if not the scheme's own.")
+@click.option(
+    "--pod-profile",
+    type=click.Choice(["userns", "restricted"]),
+    help="[default: userns if the nodes can, else restricted]",
+)
+@click.option(
+    "--image-prefix", "image_prefixes", multiple=True, help="An allowed start of images; repeat it."
+)
+@click.option("--revision-path", default="", help="A path whose answer contains the commit's SHA.")
+@click.option("--daemon-sets", type=click.Choice(["Deployment", "Keep"]), default="Deployment")
+@click.option("--quota-cpu", default="", help="Of one preview, like each --quota.  [default: 4]")
+@click.option("--quota-memory", default="", help="[default: 8Gi]")
+@click.option("--quota-ephemeral-storage", default="", help="[default: 10Gi]")
+@click.option("--quota-storage", default="", help="[default: 5Gi]")
+@click.option("--quota-pods", type=click.IntRange(1, 500), help="[default: 20]")
+@click.option("--replace", is_flag=True, help="Change a project that exists.")
+@click.option("--dry-run", is_flag=True, help="Print the objects; change nothing.")
+@connection_options
+@click.pass_obj
+def create(
+    caller: Caller, /, connection: Connection, *, replace: bool, dry_run: bool, **options: Any
+) -> None:
+    """Create project NAME: its control namespace, its PreviewProject, and its CI's identity."""
+    given = _given(options)
+    asyncio.run(_create(caller, connection, given, replace=replace, dry_run=dry_run))
+
+
+@project.command()
+@click.argument("name")
+@click.option("--namespace", default="", help="The control namespace.  [default: NAME-previews]")
+@output_option
+@connection_options
+@click.pass_obj
+def show(caller: Caller, /, connection: Connection, name: str, namespace: str, output: Format) -> None:
+    """Show what is decided for project NAME, and its previews."""
+    asyncio.run(_show(caller, connection, name, namespace or f"{name}-previews", output))
+
+
+@project.command("ci-kubeconfig")
+@click.argument("name")
+@click.option("--namespace", default="", help="The control namespace.  [default: NAME-previews]")
+@click.option("--duration", default="2160h", show_default=True, help="How long it is good for: 30m, 8h, 7d.")
+@click.option("--server", default="", help="The apiserver's URL as CI reaches it.  [default: as used here]")
+@connection_options
+@click.pass_obj
+def ci_kubeconfig(caller: Caller, /, connection: Connection, name: str, **options: str) -> None:
+    """Print a kubeconfig that may write the previews of project NAME, and nothing else."""
+    namespace = options["namespace"] or f"{name}-previews"
+    lifetime_s = _seconds(options["duration"])
+    asyncio.run(_ci_kubeconfig(caller, connection, name, namespace, lifetime_s, options["server"]))
+
+
+def _given(options: dict[str, Any]) -> projects.Given:
+    quota = {name: options.pop(f"quota_{name.replace('-', '_')}") for name in (*_QUOTA, "pods")}
+    wire = {"ephemeral-storage": "ephemeralStorage"}
+    return projects.Given(
+        **{**options, "pod_profile": options["pod_profile"] or ""},
+        quota={wire.get(name, name): value for name, value in quota.items() if value},
+    )
+
+
+async def _create(
+    caller: Caller, connection: Connection, given: projects.Given, *, replace: bool, dry_run: bool
+) -> None:
+    async with connect(connection, caller) as client:
+        seen = await facts.look(client)
+        spec = projects.project_spec(given, seen)
+        wanted = projects.objects(given, spec)
+        if dry_run:
+            caller.streams.data("\n---\n".join(as_yaml(obj) for obj in wanted))
+            return
+        await _refuse_others(client, given, spec, replace=replace)
+        for obj in wanted:
+            await client.apply(obj, manager=keys.CLI_MANAGER)
+            caller.streams.talk(f"✓ {obj['kind']} {obj['metadata']['name']}")
+    if seen.user_namespaces and not given.pod_profile:
+        caller.streams.talk(f"podProfile is restricted: {seen.user_namespaces}")
+    caller.streams.talk(f"Previews of {given.repository} will answer at {names.url(spec, 7)} and the like.")
+    caller.streams.talk(f"Next: `kubepreview project ci-kubeconfig {given.name}`, into a secret of its CI.")
+
+
+async def _refuse_others(client: Client, given: projects.Given, spec: ProjectSpec, *, replace: bool) -> None:
+    """A namespace holds one project, and an existing project is changed only when that is asked for."""
+    space = given.control_namespace
+    there = {obj["metadata"]["name"]: obj for obj in await client.list(PREVIEW_PROJECTS, space)}
+    mine = there.pop(given.name, None)
+    if there:
+        raise Refused(
+            f"namespace {space} is the control namespace of project {', '.join(there)}",
+            hint="a control namespace holds one project; choose another with --namespace",
+        )
+    changes = projects.changes(mine, spec) if mine else ()
+    if changes and not replace:
+        raise Refused(
+            "\n  ".join((f"project {given.name} exists, and this would change it:", *changes)),
+            hint="add --replace to change it, or edit it: "
+            f"`kubectl edit previewproject {given.name} -n {space}`",
+        )
+
+
+async def _show(caller: Caller, connection: Connection, name: str, namespace: str, output: Format) -> None:
+    async with connect(connection, caller) as client:
+        found = await _get(client, name, namespace)
+        previews = await client.list(PREVIEWS, namespace)
+    if output != "text":
+        found["metadata"].pop("managedFields", None)
+        write_data(caller.streams, found, output)
+        return
+    caller.streams.data(f"{name} in {namespace}\n{as_yaml(found['spec'])}")
+    states = [obj["spec"]["state"] for obj in previews]
+    caller.streams.data(f"previews: {states.count('Open')} open, {states.count('Closed')} closed")
+
+
+async def _get(client: Client, name: str, namespace: str) -> Object:
+    try:
+        return await client.get(PREVIEW_PROJECTS, name, namespace)
+    except ObjectNotFound as error:
+        raise NotFound(
+            f"no PreviewProject {name} in namespace {namespace}",
+            hint="`kubectl get previewprojects -A` lists them; --namespace names another control namespace",
+        ) from error
+
+
+async def _ci_kubeconfig(
+    caller: Caller, connection: Connection, name: str, namespace: str, lifetime_s: int, server: str
+) -> None:
+    async with connect(connection, caller) as client:
+        await _get(client, name, namespace)
+        path = SERVICE_ACCOUNTS.path(namespace, keys.CI_ACCOUNT, "token")
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": lifetime_s},
+        }
+        issued = (await client.raw("POST", path, body=body))["status"]
+        cluster = {"server": server or client.credentials.server}
+        if client.credentials.ca_data:
+            cluster["certificate-authority-data"] = base64.b64encode(client.credentials.ca_data).decode()
+    caller.streams.data(as_yaml(kubeconfig(name, namespace, cluster, issued["token"])))
+    caller.streams.talk(f"Good until {issued['expirationTimestamp']}. Whoever has it may write the previews")
+    caller.streams.talk(f"of {name}: keep it as a secret of the repository.")
+
+
+def kubeconfig(name: str, namespace: str, cluster: Object, token: str) -> Object:
+    """One cluster, one identity, and the control namespace as the default."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "cluster", "cluster": cluster}],
+        "users": [{"name": keys.CI_ACCOUNT, "user": {"token": token}}],
+        "contexts": [
+            {
+                "name": name,
+                "context": {"cluster": "cluster", "user": keys.CI_ACCOUNT, "namespace": namespace},
+            }
+        ],
+        "current-context": name,
+    }
+
+
+def _seconds(duration: str) -> int:
+    match = _DURATION.fullmatch(duration)
+    seconds = int(match[1]) * _UNIT_S[match[2]] if match else 0
+    if seconds < _SHORTEST_TOKEN_S:
+        raise InvalidInput(f"--duration {duration}: write 30m, 8h or 7d, and at least 10m")
+    return seconds
