@@ -36,8 +36,8 @@ class Store(Mapping[Key, T], Generic[T]):
 
     def drop(self, key: Key) -> bool:
         """Forget it; False if it was not known."""
-        self._versions.pop(key, None)
-        return self._objects.pop(key, None) is not None
+        self._objects.pop(key, None)
+        return self._versions.pop(key, None) is not None
 
     def replace(self, entries: Mapping[Key, tuple[str, T]]) -> set[Key]:
         """Make it hold exactly these; the keys that are new, changed or gone."""
