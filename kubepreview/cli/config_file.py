@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from kubepreview.cli.caller import Caller
 from kubepreview.core import config
 from kubepreview.core.config import Config
 from kubepreview.errors import InvalidInput, Problem
+from kubepreview.render import scalars, yaml_nodes
 
 # Far above what anybody writes, and small enough that no file can hurt.
 _MAX_BYTES = 64 * 1024
@@ -60,19 +59,14 @@ def read_if_any(caller: Caller, file: Path | None = None) -> Config | None:
 
 def parse(text: str, name: str) -> Config:
     """The Config in a text; InvalidInput tells every problem with its line."""
-    try:
-        node = yaml.compose(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}" if mark else name
-        what = str(getattr(error, "problem", None) or error)
-        raise InvalidInput(f"{where}: not YAML: {what}") from error
-    marks: dict[config.Path, int] = {}
-    problems: list[Problem] = []
-    document = _Reader(name, marks, problems).value(node, ())
-    if problems:
-        raise InvalidInput(f"{name} cannot be read", problems=problems)
-    return config.parse(document, marks, name)
+    documents = yaml_nodes.compose(text, name)
+    if len(documents) > 1:
+        raise InvalidInput(f"{name}:{documents[1].line}: a second document; the file holds one")
+    reader = _Reader(name)
+    document = reader.value(documents[0], ()) if documents else None
+    if reader.problems:
+        raise InvalidInput(f"{name} cannot be read", problems=reader.problems)
+    return config.parse(document, reader.marks, name)
 
 
 def _text(file: Path) -> str:
@@ -89,47 +83,35 @@ def _text(file: Path) -> str:
 
 
 class _Reader:
-    """Plain data of YAML nodes, noting the line of each value; duplicate keys and aliases are problems."""
+    """Plain data of YAML nodes; notes the line of each value, and each key that is there twice."""
 
-    def __init__(self, name: str, marks: dict[config.Path, int], problems: list[Problem]) -> None:
+    def __init__(self, name: str) -> None:
+        self.marks: dict[config.Path, int] = {}
+        self.problems: list[Problem] = []
         self._name = name
-        self._marks = marks
-        self._problems = problems
-        self._seen: set[int] = set()
-        self._scalars = yaml.SafeLoader("")
 
-    def value(self, node: yaml.Node | None, path: config.Path) -> Any:
-        if node is None:
-            return None
-        self._marks.setdefault(path, node.start_mark.line + 1)
-        if id(node) in self._seen:
-            self._complain(node, "an alias", "write the value out; this file takes no aliases")
-            return None
-        self._seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node)
+    def value(self, node: yaml_nodes.Node, path: config.Path) -> Any:
+        self.marks.setdefault(path, node.line)
+        match node:
+            case yaml_nodes.Mapping():
+                return self._mapping(node, path)
+            case yaml_nodes.Sequence():
+                return [self.value(item, (*path, index)) for index, item in enumerate(node.items)]
+            case yaml_nodes.Scalar(is_plain=True):
+                return scalars.resolve(node.text)
+            case yaml_nodes.Scalar():
+                return node.text
+        raise AssertionError(f"not a node: {node!r}")
 
-    def _mapping(self, node: yaml.MappingNode, path: config.Path) -> dict[str, Any]:
+    def _mapping(self, node: yaml_nodes.Mapping, path: config.Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value)
+        for key_node, value_node in node.pairs:
+            key = key_node.text if isinstance(key_node, yaml_nodes.Scalar) else ""
             if key in result:
-                self._complain(key_node, f"the key {key!r} is there twice", "keep one")
-            self._marks[*path, key] = key_node.start_mark.line + 1
+                where = f"{self._name}:{key_node.line}"
+                self.problems.append(
+                    Problem(where=where, what=f"the key {key!r} is there twice", cure="keep one")
+                )
+            self.marks[*path, key] = key_node.line
             result[key] = self.value(value_node, (*path, key))
         return result
-
-    def _scalar(self, node: yaml.Node) -> Any:
-        try:
-            value = self._scalars.construct_object(node)
-        except (yaml.YAMLError, ValueError):
-            return node.value
-        # A date is text here; JSON has none, and the schema knows JSON only.
-        return value if value is None or isinstance(value, str | int | float | bool) else node.value
-
-    def _complain(self, node: yaml.Node, what: str, cure: str) -> None:
-        line = node.start_mark.line + 1
-        self._problems.append(Problem(where=f"{self._name}:{line}", what=what, cure=cure))

@@ -1,0 +1,149 @@
+"""What GitHub's event file says of a pull request. Pure: a payload in, the facts or all problems out.
+
+The payload is written by GitHub, but its words are the author's: they are cut to what the Preview holds.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from kubepreview.core.model import PullRequest, Revision
+from kubepreview.errors import InvalidInput, Problem
+
+_MAX_TITLE: Final = 256
+_MAX_AUTHOR: Final = 64
+_MAX_URL: Final = 512
+_MAX_NUMBER: Final = 2_147_483_647
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_URL = re.compile(r"https?://[!-~]*")
+# Line ends, escapes and changes of direction: nothing of them belongs into one line of text.
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A pull request and its head, at the moment the event was sent."""
+
+    pull_request: PullRequest
+    revision: Revision
+    is_closed: bool
+
+
+def read(payload: bytes, file: str) -> Event | None:
+    """The pull request of an event; None for an event that is about something else, like a push."""
+    try:
+        document = msgspec.json.decode(payload)
+    except msgspec.DecodeError as error:
+        raise InvalidInput(f"the event file {file} is not JSON: {error}") from error
+    if not isinstance(document, dict) or not document.get("pull_request"):
+        return None
+    return _Reader(document, file).event()
+
+
+def one_line(text: str, limit: int) -> str:
+    """The text on one line, cut to `limit` characters, the last of them an ellipsis."""
+    line = _UNSEEN.sub(" ", text).strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def pull_request(*, number: int, title: str, author: str, url: str, from_fork: bool) -> PullRequest:
+    """A PullRequest whose words fit the Preview's schema, whatever they were."""
+    return PullRequest(
+        number=number,
+        title=one_line(title, _MAX_TITLE),
+        author=one_line(author, _MAX_AUTHOR),
+        url=url if len(url) <= _MAX_URL and _URL.fullmatch(url) else "",
+        from_fork=from_fork,
+    )
+
+
+class _Reader:
+    """Takes fields of the payload, and notes those that are missing or are not what they should be."""
+
+    def __init__(self, document: Mapping[str, Any], file: str) -> None:
+        self._document = document
+        self._file = file
+        self._problems: list[Problem] = []
+
+    def event(self) -> Event:
+        number = self._take("pull_request.number", int)
+        sha = self._take("pull_request.head.sha", str)
+        updated_at = self._take("pull_request.updated_at", str)
+        head, base = (self._repository(side) for side in ("head", "base"))
+        declared = pull_request(
+            number=number,
+            title=self._take("pull_request.title", str),
+            author=self._take("pull_request.user.login", str),
+            url=self._take("pull_request.html_url", str),
+            from_fork=head != base,
+        )
+        state = self._take("pull_request.state", str)
+        if not self._problems:
+            self._check(
+                "pull_request.number", 1 <= number <= _MAX_NUMBER, f"{number} is no number of a pull request"
+            )
+            self._check("pull_request.head.sha", bool(_SHA.fullmatch(sha)), f"{sha!r} is not a full SHA")
+        observed_at = self._time("pull_request.updated_at", updated_at)
+        if self._problems or observed_at is None:
+            raise InvalidInput(
+                f"the event file {self._file} does not describe a pull request as GitHub does",
+                problems=self._problems,
+                hint="give the facts by --sha, --observed-at, --title and so on",
+            )
+        return Event(
+            pull_request=declared,
+            revision=Revision(sha=sha, observed_at=observed_at),
+            is_closed=state == "closed",
+        )
+
+    def _repository(self, side: str) -> str:
+        # A fork that was deleted is null; it is still not the repository itself.
+        found = self._look(f"pull_request.{side}.repo")
+        return (
+            "" if found is None and side == "head" else self._take(f"pull_request.{side}.repo.full_name", str)
+        )
+
+    def _look(self, path: str) -> Any:
+        found: Any = self._document
+        for step in path.split("."):
+            found = found.get(step) if isinstance(found, dict) else None
+        return found
+
+    def _take(self, path: str, kind: type[Any]) -> Any:
+        found = self._look(path)
+        # A bool is an int to Python, and never to GitHub.
+        if isinstance(found, kind) and not isinstance(found, bool):
+            return found
+        self._check(path, holds=False, what="is missing" if found is None else f"is not {_WORDS[kind]}")
+        return kind()
+
+    def _time(self, path: str, text: str) -> dt.datetime | None:
+        try:
+            return observed_at(text)
+        except ValueError as error:
+            self._check(path, holds=not text, what=str(error))
+            return None
+
+    def _check(self, path: str, holds: bool, what: str) -> None:  # noqa: FBT001  reads as a sentence
+        if not holds:
+            self._problems.append(Problem(where=f"{self._file}: {path}", what=what))
+
+
+_WORDS: Final = {int: "a number", str: "a text"}
+
+
+def observed_at(text: str) -> dt.datetime:
+    """An RFC 3339 time with its offset; ValueError for anything else."""
+    try:
+        time = dt.datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise ValueError(f"{text!r} is not a time with an offset, such as 2026-01-02T03:04:05Z")
+    return time.astimezone(dt.UTC)
