@@ -1,0 +1,358 @@
+"""The door: bring a cluster up, look at it, give it images, take it down.
+
+::
+
+    running = await up(ClusterOptions(state_root=…, cache=…), report)
+    running.kubeconfig, running.ingress, running.registry
+    await down(state_root, "kubepreview")
+
+`up` asks for a state, not for a deed: what runs already is left alone, what is broken is mended, and what
+an earlier run left behind is cleared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path, PurePosixPath
+
+from kubepreview.errors import Failed, NotFound, NotReady, Refused
+from kubepreview.localcluster import (
+    bootstrap,
+    command,
+    host,
+    images,
+    network,
+    preflight,
+    programs,
+    ranges,
+    status,
+)
+from kubepreview.localcluster.config import NodeConfig, Ports, SystemImages
+from kubepreview.localcluster.layout import StateDirectory
+from kubepreview.localcluster.programs import Programs
+from kubepreview.localcluster.progress import Progress
+from kubepreview.localcluster.services import import_arguments
+from kubepreview.localcluster.status import NodeStatus
+
+Report = Callable[[Progress], None]
+
+DEFAULT_NAME = "kubepreview"
+DEFAULT_INGRESS_PORT = 8080
+DEFAULT_REGISTRY_PORT = 5000
+
+_LOCK_TIMEOUT_S = 300.0
+_START_TIMEOUT_S = 180.0
+# A node that runs mends a killed program within seconds; one that does not is started anew.
+_MEND_TIMEOUT_S = 30.0
+_ANSWER_TIMEOUT_S = 15.0
+_POLL_S = 0.03
+_IMPORT_TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterOptions:
+    """What the user may choose. A port of 0 is chosen once, and kept for the life of the cluster."""
+
+    state_root: Path
+    cache: Path
+    name: str = DEFAULT_NAME
+    ingress_port: int = DEFAULT_INGRESS_PORT
+    api_port: int = 0
+    registry_port: int = DEFAULT_REGISTRY_PORT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningCluster:
+    """How to reach a cluster."""
+
+    name: str
+    kubeconfig: Path
+    api: str
+    ingress: tuple[str, int]
+    registry: str
+    ingress_class: str
+    # This machine, as pods see it: what serves on all addresses here, or on this one, they reach.
+    host_address: IPv4Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterStatus:
+    """What is known of a cluster. `state` is absent, stopped, starting, ready, mending or failed."""
+
+    name: str
+    state: str
+    node: NodeStatus | None
+    running: RunningCluster | None
+    processes: frozenset[int] = frozenset()
+
+
+async def up(options: ClusterOptions, report: Report) -> RunningCluster:
+    """Bring the cluster up, from whatever state it is in; return when all of it serves."""
+    state = StateDirectory.of(options.state_root, options.name)
+    if not host.is_alive(state):
+        preflight.require(preflight.look())
+    built = await programs.ensure(options.cache, report)
+    archives = images.system_images(built, options.cache)
+    async with host.exclusive(state, _LOCK_TIMEOUT_S):
+        before = _read_config(state)
+        config = _configure(state, options, built, archives, before)
+        if before == config and host.is_alive(state) and await _mended(state, config, report):
+            return _running(state, config)
+        await host.clear(state)
+        _check_machine(config)
+        _write_config(state, config)
+        host.start(state)
+        await _follow(state, report, _START_TIMEOUT_S)
+        await _serves(state, config)
+        return _running(state, config)
+
+
+async def down(state_root: Path, name: str = DEFAULT_NAME) -> bool:
+    """Remove the cluster: processes, network, cgroups, data. Whether there was one; twice is free."""
+    state = StateDirectory.of(state_root, name)
+    if not state.path.exists():
+        return False
+    async with host.exclusive(state, _LOCK_TIMEOUT_S):
+        await host.clear(state)
+        try:
+            shutil.rmtree(state.path)
+        except OSError as error:
+            raise Failed(f"cannot remove {state.path}: {error}") from error
+    return True
+
+
+def inspect(state_root: Path, name: str = DEFAULT_NAME) -> ClusterStatus:
+    """What is known of the cluster, without touching it."""
+    state = StateDirectory.of(state_root, name)
+    config, node = _read_config(state), status.read(state.status)
+    if config is None:
+        return ClusterStatus(name=name, state="absent", node=None, running=None)
+    running = _running(state, config)
+    alive = host.is_alive(state)
+    word = _state_word(node, alive=alive)
+    processes = host.processes(state) if alive else frozenset()
+    return ClusterStatus(name=name, state=word, node=node, running=running, processes=processes)
+
+
+def _state_word(node: NodeStatus | None, *, alive: bool) -> str:
+    if not alive:
+        return "failed" if node and node.state == "failed" else "stopped"
+    if node is None or node.state != "ready":
+        return "starting"
+    return "ready" if node.settled() else "mending"
+
+
+def kubeconfig(state_root: Path, name: str = DEFAULT_NAME) -> Path:
+    """The administrator's kubeconfig."""
+    state = StateDirectory.of(state_root, name)
+    if not state.kubeconfig.exists():
+        raise _absent(name)
+    return state.kubeconfig
+
+
+def logs(state_root: Path, name: str, component: str) -> Path:
+    """The file that holds the log of a program of the node, or of the pods traefik and coredns."""
+    state = StateDirectory.of(state_root, name)
+    if not state.logs.exists():
+        raise _absent(name)
+    found = {path.stem: path for path in sorted(state.logs.glob("*.log"))}
+    # Within a pod's directory the newest run has the highest number; of two pods, the newer file counts.
+    for path in sorted(state.logs.glob("pods/*/*/*.log"), key=lambda path: path.stat().st_mtime):
+        found[path.parent.name] = path
+    if component not in found:
+        raise NotFound(
+            f"cluster {name} has no log of {component!r}", hint=f"there are: {', '.join(sorted(found))}"
+        )
+    return found[component]
+
+
+async def load(state_root: Path, name: str, image: str, built: Programs) -> str:
+    """Put an image into the node: an archive (docker save, OCI), or a reference this machine can pull."""
+    state = StateDirectory.of(state_root, name)
+    config = _read_config(state)
+    first = host.first_process(state)
+    if config is None or not first:
+        raise _absent(name)
+    file = _file(image)
+    if file:
+        return await _import(config, first, file)
+    archive = state.path / "load.tar"
+    pulled = await command.run([built.path("crane"), "pull", image, archive], timeout_s=_IMPORT_TIMEOUT_S)
+    pulled.or_fail(f"pulling {image} (there is no file of that name)")
+    try:
+        return await _import(config, first, archive)
+    finally:
+        archive.unlink()
+
+
+def _file(name: str) -> Path | None:
+    path = Path(name).resolve()
+    return path if path.is_file() else None
+
+
+async def _import(config: NodeConfig, first: int, archive: Path) -> str:
+    arguments = [*host.entering(first), *import_arguments(config, str(archive))]
+    ended = await command.run(arguments, timeout_s=_IMPORT_TIMEOUT_S)
+    return ended.or_fail(f"loading {archive} into cluster {config.name}")
+
+
+def _configure(
+    state: StateDirectory,
+    options: ClusterOptions,
+    built: Programs,
+    archives: Mapping[str, Path],
+    before: NodeConfig | None,
+) -> NodeConfig:
+    """What the node shall be: as asked, and otherwise as it was."""
+    return NodeConfig(
+        name=state.name,
+        state=str(state.path),
+        cgroup=state.cgroup,
+        host_interface=state.host_interface,
+        bridge=state.bridge,
+        ranges=before.ranges if before else ranges.allocate(network.host_routes()),
+        ports=Ports(
+            ingress=options.ingress_port or (before.ports.ingress if before else host.free_port()),
+            api=options.api_port or (before.ports.api if before else host.free_port()),
+            registry=options.registry_port or (before.ports.registry if before else host.free_port()),
+        ),
+        programs={name: str(built.path(name)) for name in programs.NAMES},
+        images=_system_images(archives),
+        archives={reference: str(path) for reference, path in archives.items()},
+    )
+
+
+def _system_images(archives: Mapping[str, Path]) -> SystemImages:
+    by_name = {PurePosixPath(reference).name.partition(":")[0]: reference for reference in archives}
+    return SystemImages(pause=by_name["pause"], coredns=by_name["coredns"], traefik=by_name["traefik"])
+
+
+def _check_machine(config: NodeConfig) -> None:
+    """Refuse what another program of this machine has taken, before the node stumbles over it."""
+    taken = ranges.overlaps(config.ranges, network.host_routes())
+    if taken:
+        raise Refused(
+            f"cluster {config.name} was given addresses that this machine now routes elsewhere: {taken}",
+            hint=f"`kubepreview cluster down --name {config.name}`, and up again, gives it others",
+        )
+    ports = {"ingress": config.ports.ingress, "api": config.ports.api, "registry": config.ports.registry}
+    for use, port in ports.items():
+        if not host.is_free(port):
+            raise Refused(
+                f"port {port} of 127.0.0.1, for the {use} of cluster {config.name}, is in use",
+                hint=f"end what listens there (`ss -ltnp 'sport = :{port}'`), or choose with --{use}-port",
+            )
+
+
+async def _mended(state: StateDirectory, config: NodeConfig, report: Report) -> bool:
+    """Whether a node that runs is well, or becomes so by itself."""
+    try:
+        await _follow(state, report, _MEND_TIMEOUT_S)
+        await _serves(state, config)
+    except (NotReady, Failed):
+        # It is about to be started anew, which tells the reason if it lasts.
+        return False
+    return True
+
+
+async def _follow(state: StateDirectory, report: Report, timeout_s: float) -> None:
+    """Wait until the node says that all runs, and pass on what it says meanwhile."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    told: set[str] = set()
+    waited = False
+    while True:
+        alive = host.is_alive(state)  # asked first: what a dead node wrote is then complete
+        node = status.read(state.status)
+        if node is not None and node.settled() and not waited:
+            return
+        waited = True
+        for step, ready_after_s in _news(node, told):
+            report(Progress(step=step, elapsed_s=ready_after_s))
+        if node is not None and node.state == "failed":
+            raise Failed(f"cluster {state.name}: {node.failure}", hint=node.hint or _log_hint(state))
+        if not alive:
+            raise Failed(f"cluster {state.name}: the node's first process ended", hint=_log_hint(state))
+        if node is not None and node.settled():
+            return
+        if loop.time() - started > timeout_s:
+            raise NotReady(f"cluster {state.name} is not ready after {timeout_s:g} s: {_unready(node)}")
+        await asyncio.sleep(_POLL_S)
+
+
+def _news(node: NodeStatus | None, told: set[str]) -> list[tuple[str, float]]:
+    if node is None:
+        return []
+    done = [
+        (name, part.ready_after_s)
+        for name, part in node.components.items()
+        if part.state in ("ready", "done")
+    ]
+    news = sorted((item for item in done if item[0] not in told), key=lambda item: item[1])
+    told.update(name for name, _ in news)
+    return news
+
+
+def _unready(node: NodeStatus | None) -> str:
+    if node is None:
+        return "it has not said a word"
+    parts = {name: part for name, part in node.components.items() if part.state not in ("ready", "done")}
+    return "; ".join(f"{name} is {part.state}. {part.last_exit}".strip() for name, part in parts.items())
+
+
+async def _serves(state: StateDirectory, config: NodeConfig) -> None:
+    """Every published port answers, seen from this machine."""
+    tls = bootstrap.trusting(state.path / "pki" / "ca.crt")
+    looks = {
+        "apiserver": bootstrap.answers(f"https://127.0.0.1:{config.ports.api}/readyz", tls),
+        "registry": bootstrap.answers(f"http://127.0.0.1:{config.ports.registry}/v2/"),
+        "ingress": bootstrap.serves(f"http://127.0.0.1:{config.ports.ingress}/"),
+    }
+    for name, look in looks.items():
+        what = f"cluster {state.name}: {name} answers on this machine"
+        await bootstrap.wait_until(look, what=what, timeout_s=_ANSWER_TIMEOUT_S)
+
+
+def _running(state: StateDirectory, config: NodeConfig) -> RunningCluster:
+    return RunningCluster(
+        name=state.name,
+        kubeconfig=state.kubeconfig,
+        api=f"https://127.0.0.1:{config.ports.api}",
+        ingress=("127.0.0.1", config.ports.ingress),
+        registry=f"localhost:{config.ports.registry}",
+        ingress_class="traefik",
+        host_address=config.ranges.host,
+    )
+
+
+def _read_config(state: StateDirectory) -> NodeConfig | None:
+    try:
+        return NodeConfig.from_json(state.config.read_text())
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise Failed(
+            f"{state.config} is not one that this version understands: {error}",
+            hint=f"`kubepreview cluster down --name {state.name}` removes the cluster and its data",
+        ) from error
+
+
+def _write_config(state: StateDirectory, config: NodeConfig) -> None:
+    unfinished = state.config.with_suffix(".new")
+    unfinished.write_text(config.to_json())
+    unfinished.replace(state.config)
+    state.status.unlink(missing_ok=True)
+
+
+def _absent(name: str) -> NotFound:
+    return NotFound(
+        f"no cluster {name} is running here", hint=f"`kubepreview cluster up --name {name}` starts one"
+    )
+
+
+def _log_hint(state: StateDirectory) -> str:
+    return f"the logs are in {state.logs}"

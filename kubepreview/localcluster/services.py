@@ -1,0 +1,158 @@
+"""The recipe of a node: its programs, the steps between them, what each needs, and when each is ready."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubepreview.localcluster import addons, bootstrap
+from kubepreview.localcluster.components import (
+    apiserver,
+    containerd,
+    controllers,
+    etcd,
+    kube_proxy,
+    kube_router,
+    kubeconfig,
+    kubelet,
+    publish,
+    registry,
+)
+from kubepreview.localcluster.config import NodeConfig
+from kubepreview.localcluster.layout import CONTAINERD_SOCKET, PKI
+
+# The longest that anything of a start takes on a slow machine, times a few.
+TIMEOUT_S = 90.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A program that runs as long as the node does."""
+
+    name: str
+    argv: Sequence[str]
+    ready: bootstrap.Look
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A deed of the start, done once; or a command to run to its end."""
+
+    name: str
+    needs: tuple[str, ...]
+    run: Callable[[], Awaitable[None]] | Sequence[str]
+
+
+def services(config: NodeConfig, host_network: str) -> Iterator[Service]:
+    """Every program of the node."""
+    known = bootstrap.trusting(Path(PKI / "ca.crt"))
+    self_signed = ssl._create_unverified_context()  # noqa: S323, SLF001 - our own children, on our own loopback
+
+    def local(port: int, path: str = "/healthz") -> bootstrap.Look:
+        return bootstrap.answers(f"http://127.0.0.1:{port}{path}")
+
+    def local_tls(port: int) -> bootstrap.Look:
+        return bootstrap.answers(f"https://127.0.0.1:{port}/healthz", self_signed)
+
+    yield Service(name="etcd", argv=etcd.arguments(config), ready=bootstrap.answers(f"{etcd.HEALTH}/readyz"))
+    yield Service(
+        name="kube-apiserver",
+        argv=apiserver.arguments(config),
+        ready=bootstrap.answers(f"{kubeconfig.APISERVER}/readyz", known),
+        needs=("etcd",),
+    )
+    yield Service(
+        name="containerd",
+        argv=containerd.arguments(config),
+        ready=bootstrap.listens(Path(CONTAINERD_SOCKET)),
+    )
+    yield Service(
+        name="registry", argv=registry.arguments(config), ready=local(config.ports.registry, "/v2/")
+    )
+    yield Service(name="publish", argv=publish.arguments(config, host_network), ready=_at_once)
+    yield Service(
+        name="kube-controller-manager",
+        argv=controllers.controller_manager_arguments(config),
+        ready=local_tls(controllers.CONTROLLER_MANAGER_PORT),
+        needs=("kube-apiserver",),
+    )
+    yield Service(
+        name="kube-scheduler",
+        argv=controllers.scheduler_arguments(config),
+        ready=local_tls(controllers.SCHEDULER_PORT),
+        needs=("kube-apiserver",),
+    )
+    yield Service(
+        name="kubelet",
+        argv=kubelet.arguments(config),
+        ready=local(kubelet.HEALTH_PORT),
+        # A pod whose image is not there yet would wait out the kubelet's back-off.
+        needs=("kube-apiserver", "containerd", *map(image_step, config.archives)),
+    )
+    yield Service(
+        name="kube-proxy",
+        argv=kube_proxy.arguments(config),
+        ready=local(kube_proxy.HEALTH_PORT),
+        # It looks for its Node once a second, so that it is best not early.
+        needs=("node registered",),
+    )
+    yield Service(
+        name="kube-router",
+        argv=kube_router.arguments(config),
+        ready=local(kube_router.HEALTH_PORT),
+        # It ends when it finds no Node of its name, and no right to look for one.
+        needs=("node registered", "addons"),
+    )
+
+
+def steps(config: NodeConfig) -> Iterator[Step]:
+    """Everything else that a start does or waits for."""
+    server = kubeconfig.APISERVER
+    admin = bootstrap.trusting(Path(PKI / "ca.crt"))
+    admin.load_cert_chain(str(PKI / "admin.crt"), str(PKI / "admin.key"))
+
+    def seen(name: str, needs: tuple[str, ...], look: bootstrap.Look) -> Step:
+        return Step(
+            name=name,
+            needs=needs,
+            run=lambda: bootstrap.wait_until(look, what=name, timeout_s=TIMEOUT_S),
+        )
+
+    for reference, archive in config.archives.items():
+        yield Step(name=image_step(reference), needs=("containerd",), run=import_arguments(config, archive))
+    yield Step(
+        name="addons",
+        needs=("kube-apiserver",),
+        run=lambda: bootstrap.apply(server, admin, addons.objects(config), TIMEOUT_S),
+    )
+    registered = bootstrap.node_is_ready(server, admin, config.name, registered=True)
+    yield seen("node registered", ("kubelet",), registered)
+    yield seen("node ready", ("node registered",), bootstrap.node_is_ready(server, admin, config.name))
+    yield seen("dns", ("addons",), bootstrap.resolves(config.ranges.dns))
+    # An unknown host's 404 is the ingress at work.
+    yield seen("ingress", ("addons",), bootstrap.serves(f"http://{config.ranges.ingress}/"))
+
+
+def image_step(reference: str) -> str:
+    """The name of the step that puts an image into the node."""
+    return f"image {reference.rpartition('/')[2]}"
+
+
+def import_arguments(config: NodeConfig, archive: str) -> list[str]:
+    """The command that puts an archive of images into the node."""
+    return [
+        config.program("ctr"),
+        f"--address={CONTAINERD_SOCKET}",
+        "--namespace=k8s.io",
+        "images",
+        "import",
+        "--local",
+        archive,
+    ]
+
+
+async def _at_once() -> str:
+    return ""

@@ -1,0 +1,1 @@
+"""On real Kubernetes: a node of this run, started once."""

@@ -1,0 +1,1 @@
+"""The local cluster, as far as it can be proved without one."""
