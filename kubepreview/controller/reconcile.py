@@ -9,7 +9,6 @@ from typing import Final
 import msgspec
 
 from kubepreview.controller.act import act, no_record
-from kubepreview.controller.blockers import blockers
 from kubepreview.controller.observe import find_namespace, observe
 from kubepreview.controller.report import failure_of, record_inventory, write_status
 from kubepreview.controller.tools import Tools
@@ -134,6 +133,5 @@ async def _close(preview: Preview, tools: Tools) -> float:
     observed = await observe(tools.cluster, space, allowed) if space else Observed()
     actions = plan.plan_closed(observed, preview.metadata.uid)
     await act(tools.cluster, actions, no_record)
-    blocked = await blockers(tools.cluster, observed, tools.now())
-    await write_status(tools, preview, status.status_of_closed(preview, observed, blocked, tools.now()))
+    await write_status(tools, preview, status.status_of_closed(preview, observed, tools.now()))
     return _CLOSING_S if actions else _STEADY_S

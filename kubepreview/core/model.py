@@ -281,6 +281,10 @@ class Receipt(Wire, frozen=True, kw_only=True):
     route_gone_at: Time | None = None
     pods_gone_at: Time | None = None
     namespace_gone_at: Time | None = None
+    held: Annotated[
+        tuple[Annotated[str, Meta(max_length=1024)], ...],
+        Meta(description="Objects that carried somebody's finalizer when the preview closed.", max_length=20),
+    ] = ()
     blockers: Annotated[
         tuple[Annotated[str, Meta(max_length=1024)], ...],
         Meta(description="Objects or finalizers that keep the namespace, by name.", max_length=20),

@@ -54,9 +54,16 @@ class Observed:
         return dt.datetime.fromisoformat(self.namespace["metadata"]["creationTimestamp"])
 
     @property
+    def terminating_since(self) -> dt.datetime | None:
+        """When the deletion of the namespace was asked for; None while it was not."""
+        if self.namespace is None or "deletionTimestamp" not in self.namespace["metadata"]:
+            return None
+        return dt.datetime.fromisoformat(self.namespace["metadata"]["deletionTimestamp"])
+
+    @property
     def is_terminating(self) -> bool:
         """Whether the namespace is on its way out."""
-        return self.namespace is not None and "deletionTimestamp" in self.namespace["metadata"]
+        return self.terminating_since is not None
 
     def belongs_to(self, preview_uid: str) -> bool:
         """Whether the namespace was made for this very Preview, and not only looks like it."""

@@ -7,11 +7,13 @@ True, so that one line tells the whole story.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from kubepreview.core.acceptance import Rejected
+from kubepreview.core.blockers import blockers, held_objects
 from kubepreview.core.health import Health
 from kubepreview.core.model import (
     Condition,
@@ -98,13 +100,11 @@ def status_of_open(preview: Preview, visit: Visit, now: dt.datetime) -> PreviewS
     )
 
 
-def status_of_closed(
-    preview: Preview, observed: Observed, blockers: Sequence[str], now: dt.datetime
-) -> PreviewStatus:
+def status_of_closed(preview: Preview, observed: Observed, now: dt.datetime) -> PreviewStatus:
     """A closing or closed preview, with its receipt."""
-    receipt = _receipt(preview, observed, blockers, now)
+    receipt = _receipt(preview, observed, now)
     is_gone = receipt is None or receipt.namespace_gone_at is not None
-    reason = "Closed" if is_gone else ("Blocked" if blockers else "Closing")
+    reason = "Closed" if is_gone else ("Blocked" if receipt and receipt.blockers else "Closing")
     message = _closing_message(receipt, is_gone=is_gone)
     said = tuple(Said(kind, "False", reason, message) for kind in (APPLIED, AVAILABLE, SERVED))
     return _status(
@@ -229,9 +229,7 @@ def _inventory(preview: Preview, visit: Visit, applied: Said) -> tuple[ObjectRef
     return tuple(dict.fromkeys((*wanted, *left)))
 
 
-def _receipt(
-    preview: Preview, observed: Observed, blockers: Sequence[str], now: dt.datetime
-) -> Receipt | None:
+def _receipt(preview: Preview, observed: Observed, now: dt.datetime) -> Receipt | None:
     """The record of the teardown so far; None where there was never anything to tear down."""
     is_left = observed.belongs_to(preview.metadata.uid)
     space = observed.namespace["metadata"]["name"] if is_left and observed.namespace else ""
@@ -245,6 +243,7 @@ def _receipt(
         return None
     route_left = is_left and observed.route is not None
     pods_left = route_left or (is_left and bool(observed.pods))
+    held = _fitting(dict.fromkeys((*before.held, *held_objects(observed))))
     return Receipt(
         namespace=before.namespace,
         namespace_uid=before.namespace_uid,
@@ -253,8 +252,14 @@ def _receipt(
         route_gone_at=_seen_gone(before.route_gone_at, now, is_left=route_left),
         pods_gone_at=_seen_gone(before.pods_gone_at, now, is_left=pods_left),
         namespace_gone_at=_seen_gone(before.namespace_gone_at, now, is_left=is_left),
-        blockers=tuple(blocker[:1024] for blocker in blockers[:20]) if is_left else (),
+        held=held,
+        blockers=_fitting(blockers(observed, held, now)) if is_left else (),
     )
+
+
+def _fitting(sentences: Iterable[str]) -> tuple[str, ...]:
+    """As many, and as much of each, as the status may hold."""
+    return tuple(sentence[:1024] for sentence in islice(sentences, 20))
 
 
 def _seen_gone(before: dt.datetime | None, now: dt.datetime, *, is_left: bool) -> dt.datetime | None:

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubepreview.core import keys, status
+from kubepreview.core import keys, kinds, status
 from kubepreview.core.acceptance import Rejected
 from kubepreview.core.health import Health, Trouble
 from kubepreview.core.model import Object, ObjectRef, PreviewStatus
 from kubepreview.core.observed import Answer, Observed
 
-from .examples import NOW, OLD_SHA, SHA, UID, asked, preview, project
+from .examples import NOW, OLD_SHA, SHA, UID, asked, config_map, preview, project
 
 _LATER = NOW + dt.timedelta(minutes=5)
 _SETTLED = Health(ready=1, wanted=1, is_settled=True)
@@ -133,19 +133,12 @@ def _namespace(**metadata: Any) -> Object:
 
 def test_a_receipt_dates_each_part_when_it_was_seen_gone() -> None:
     """Route, pods and namespace get their times one after the other, and keep them."""
-    before = {
-        "namespace": "rapidrar-pr-7",
-        "inventory": [{"apiVersion": "v1", "kind": "Service", "name": "web"}],
-    }
-    route_gone = status.status_of_closed(
-        preview(status=before, state="Closed"),
-        Observed(namespace=_namespace(), pods=({"metadata": {"name": "p"}},)),
-        (),
-        NOW,
-    )
-    all_gone = status.status_of_closed(
-        preview(status=_as_wire(route_gone), state="Closed"), Observed(), (), _LATER
-    )
+    service = {"apiVersion": "v1", "kind": "Service", "name": "web"}
+    before = preview(status={"namespace": "rapidrar-pr-7", "inventory": [service]}, state="Closed")
+    pods_left = Observed(namespace=_namespace(), pods=({"metadata": {"name": "p"}},))
+    route_gone = status.status_of_closed(before, pods_left, NOW)
+    after = preview(status=_as_wire(route_gone), state="Closed")
+    all_gone = status.status_of_closed(after, Observed(), _LATER)
 
     receipt = all_gone.receipt
     assert receipt is not None
@@ -161,22 +154,34 @@ def _as_wire(of: PreviewStatus) -> Object:
 
 
 def test_what_blocks_a_closing_preview_is_told_by_name() -> None:
-    """A namespace that will not go makes Ready say Blocked, and the receipt names the blocker."""
-    said = status.status_of_closed(
-        preview(status={"namespace": "rapidrar-pr-7"}, state="Closed"),
-        Observed(namespace=_namespace(deletionTimestamp="2026-01-02T03:04:05Z")),
-        ("ConfigMap/held is held by its finalizer example.com/hold",),
-        NOW,
+    """A namespace that will not go makes Ready say Blocked, and the receipt names object and finalizer."""
+    held = config_map("held")
+    held["metadata"]["finalizers"] = ["example.com/hold", "kubernetes.io/pvc-protection"]
+    before = preview(status={"namespace": "rapidrar-pr-7"}, state="Closed")
+    closing = status.status_of_closed(
+        before, Observed(namespace=_namespace(), objects={kinds.ref_of(held): held}), NOW
     )
+    words = "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances"
+    going = _namespace(deletionTimestamp="2026-01-02T03:04:05Z")
+    going["status"] = {
+        "conditions": [{"type": "NamespaceFinalizersRemaining", "status": "True", "message": words}]
+    }
+    after = preview(status=_as_wire(closing), state="Closed")
+    early = status.status_of_closed(after, Observed(namespace=going), NOW)
+    late = status.status_of_closed(after, Observed(namespace=going), _LATER)
 
-    assert _conditions(said)["Ready"] == ("False", "Blocked")
-    assert said.receipt is not None
-    assert said.receipt.blockers == ("ConfigMap/held is held by its finalizer example.com/hold",)
+    assert _conditions(early)["Ready"] == ("False", "Closing")
+    assert _conditions(late)["Ready"] == ("False", "Blocked")
+    assert late.receipt is not None
+    assert late.receipt.blockers == (
+        "ConfigMap/held is held by its finalizer example.com/hold; remove it, or run what removes it",
+        words,
+    )
 
 
 def test_a_preview_that_was_closed_before_it_was_built_has_no_receipt() -> None:
     """A tombstone says that there was nothing, rather than that something is gone."""
-    said = status.status_of_closed(preview(state="Closed"), Observed(), (), NOW)
+    said = status.status_of_closed(preview(state="Closed"), Observed(), NOW)
 
     assert said.receipt is None
     assert _conditions(said)["Ready"] == ("False", "Closed")
