@@ -1,0 +1,105 @@
+"""Images for the local cluster: from a Dockerfile to a digest in its registry."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import kubepreview
+from kubepreview.errors import Failed, InvalidInput
+from kubepreview.localcluster import imagebuild
+
+CONTROLLER_TAG = f"kubepreview/controller:v{kubepreview.__version__}"
+
+_TAKES_BASE = re.compile(r"^ARG\s+BASE\b", re.MULTILINE)
+_PIP_TIMEOUT_S = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What to build and what to call it."""
+
+    folder: Path
+    dockerfile: Path
+    tag: str
+    arguments: Mapping[str, str]
+
+
+def build_and_push(recipe: Recipe, registry: str, cache: Path) -> str:
+    """Build it, push it, and return its reference by digest.
+
+    Where the Dockerfile takes its base image as the argument BASE, the Debian base stands in for it.
+    """
+    storage = cache / "images"
+    arguments = dict(recipe.arguments)
+    if "BASE" not in arguments and _TAKES_BASE.search(_text(recipe.dockerfile)):
+        arguments["BASE"] = imagebuild.debian_base(storage)
+    reference = f"{registry}/{recipe.tag}"
+    digest = imagebuild.build_and_push(
+        recipe.folder,
+        dockerfile=recipe.dockerfile,
+        build_args=arguments,
+        reference=reference,
+        storage=storage,
+    )
+    return f"{_without_tag(reference)}@{digest}"
+
+
+def build_controller(registry: str, cache: Path) -> str:
+    """Build the controller's image of this source tree; its reference by digest."""
+    source = _source_tree()
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as place:
+        context = Path(place)
+        shutil.copytree(
+            source / "kubepreview", context / "kubepreview", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        _install_packages(source / "requirements" / "controller.txt", context / "build" / "site")
+        recipe = Recipe(
+            folder=context,
+            dockerfile=source / "deploy" / "Dockerfile",
+            tag=CONTROLLER_TAG,
+            arguments={},
+        )
+        return build_and_push(recipe, registry, cache)
+
+
+def _source_tree() -> Path:
+    source = Path(kubepreview.__file__).resolve().parents[1]
+    if not (source / "deploy" / "Dockerfile").is_file():
+        raise Failed(
+            f"cannot build the controller's image: {source} is an installation, not a source tree",
+            hint="name a published image with --image",
+        )
+    return source
+
+
+def _install_packages(requirements: Path, target: Path) -> None:
+    """Unpack the controller's packages, each checked against its hash; nothing is compiled."""
+    checks = ("--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *checks]
+    for_base = ("--python-version=3.11", f"--target={target}", f"--requirement={requirements}")
+    done = subprocess.run(  # noqa: S603 - an argument list of ours, without a shell
+        [*command, *for_base], check=False, capture_output=True, text=True, timeout=_PIP_TIMEOUT_S
+    )
+    if done.returncode:
+        tail = "\n".join(done.stderr.strip().splitlines()[-10:])
+        raise Failed(f"unpack {requirements} with pip: exit code {done.returncode}\n{tail}")
+
+
+def _text(dockerfile: Path) -> str:
+    try:
+        return dockerfile.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{dockerfile}: cannot be read: {error}") from error
+
+
+def _without_tag(reference: str) -> str:
+    head, slash, last = reference.rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
