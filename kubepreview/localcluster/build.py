@@ -11,7 +11,7 @@ from pathlib import Path
 from kubepreview.errors import Failed
 from kubepreview.localcluster import command
 from kubepreview.localcluster.progress import Account, Package, Progress
-from kubepreview.localcluster.toolchain import SOURCE, Go
+from kubepreview.localcluster.toolchain import Go
 
 # What else shapes the programs: the Go files, go.mod, go.sum, and the version of Go.
 FLAGS = (
@@ -66,6 +66,7 @@ class Compiler:
 
     go: Go
     go_cache: Path
+    source: Path
     variables: Mapping[str, str]
     lock: int
     report: Callable[[Progress], None]
@@ -116,7 +117,7 @@ class Compiler:
         environment = [*_ENVIRONMENT, f"GOCACHE={self.go_cache}", f"CGO_ENABLED={int(order.cgo)}"]
         return await command.run(
             ["env", *_UNSET, *environment, *_NICE, self.go.program, *arguments],
-            cwd=SOURCE,
+            cwd=self.source,
             timeout_s=timeout_s,
             hear=hear,
             keep_open=[self.lock],

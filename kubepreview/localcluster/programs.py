@@ -82,7 +82,7 @@ _VERSION_VARIABLES: Mapping[str, tuple[str, ...]] = {
 _MANIFEST = "manifest.json"
 # Longer than the longest build that another process may be at.
 _LOCK_TIMEOUT_S = 2 * 3600
-_LOCK_POLL_S = 0.5
+_LOCK_POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +102,20 @@ class Programs:
 async def ensure(cache: Path, report: Callable[[Progress], None]) -> Programs:
     """Return the programs; compile them first where the cache has them not. Running it twice is free."""
     go = await toolchain.find(cache)
-    name = fingerprint(go.version if go else toolchain.wheel_version(), platform.machine())
+    name = fingerprint(SOURCE, go.version if go else toolchain.wheel_version(), platform.machine())
     home = cache / "programs" / name
     programs = Programs(home / "bin", name)
-    if _is_complete(home):
+    if is_complete(home):
         return programs
     async with _lock(cache / "programs" / "lock", report) as lock:
-        if _is_complete(home):
+        if is_complete(home):
             return programs
         await toolchain.require_c_compiler()
         compiler = Compiler(
             go=go or await toolchain.install(cache, report),
             go_cache=cache / "go-build",
-            variables=_variables((SOURCE / "go.mod").read_text()),
+            source=SOURCE,
+            variables=versions((SOURCE / "go.mod").read_text()),
             lock=lock,
             report=report,
         )
@@ -122,18 +123,18 @@ async def ensure(cache: Path, report: Callable[[Progress], None]) -> Programs:
     return programs
 
 
-def fingerprint(go_version: str, machine: str) -> str:
+def fingerprint(source: Path, go_version: str, machine: str) -> str:
     """Hash all that goes into the programs."""
     everything = hashlib.sha256()
     for part in (go_version, machine, *FLAGS, repr(_ORDERS), repr(_LINKS), repr(_VERSION_VARIABLES)):
         everything.update(f"{part}\n".encode())
-    for path in sorted((*SOURCE.glob("go.*"), *SOURCE.glob("cmd/**/*.go"))):
+    for path in sorted((*source.glob("go.*"), *source.glob("cmd/**/*.go"))):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
-        everything.update(f"{path.relative_to(SOURCE).as_posix()} {content}\n".encode())
+        everything.update(f"{path.relative_to(source).as_posix()} {content}\n".encode())
     return everything.hexdigest()[:16]
 
 
-def _variables(go_mod: str) -> Mapping[str, str]:
+def versions(go_mod: str) -> Mapping[str, str]:
     """The versions that go.mod pins, as values of the linker."""
     values: dict[str, str] = {}
     for module, names in _VERSION_VARIABLES.items():
@@ -155,12 +156,17 @@ async def _fill(home: Path, compiler: Compiler) -> None:
         link = directory / name
         link.unlink(missing_ok=True)
         link.symlink_to(target)
+    mark_complete(home)
+
+
+def mark_complete(home: Path) -> None:
+    """Write the manifest of a set of programs, after all else."""
     unfinished = home / f"{_MANIFEST}.unfinished"
-    unfinished.write_text(_manifest(directory))
+    unfinished.write_text(_manifest(home / "bin"))
     unfinished.rename(home / _MANIFEST)
 
 
-def _is_complete(home: Path) -> bool:
+def is_complete(home: Path) -> bool:
     """Whether the manifest is there, and each program is as long as it says."""
     manifest = home / _MANIFEST
     return manifest.exists() and manifest.read_text() == _manifest(home / "bin")

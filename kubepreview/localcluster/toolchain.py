@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +46,13 @@ def wheel_version() -> str:
 
 async def find(cache: Path) -> Go | None:
     """The first Go of this machine, or that an earlier call of `install` left, that is new enough."""
+    return await first_fitting(_candidates(cache))
+
+
+async def first_fitting(programs: Iterable[Path]) -> Go | None:
+    """The first of the programs that is a Go, and new enough."""
     needed = _numbers(needed_version())
-    for program in _candidates(cache):
+    for program in programs:
         go = await _ask(program)
         if go is not None and _numbers(go.version) >= needed:
             return go
