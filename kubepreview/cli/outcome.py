@@ -1,0 +1,230 @@
+"""What a wait has come to: from the Preview as it is now to steps, an end, or the error that ends it.
+
+Pure: these functions are given the object and what was asked for, and decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kubepreview.cli.waiting import State, Step
+from kubepreview.core import status as said
+from kubepreview.core.model import Condition, Preview, Receipt, Revision
+from kubepreview.errors import Failed, KubepreviewError, Refused
+
+# What each condition is called while it is waited for.
+_OPENING: Final = (
+    (said.ACCEPTED, "accepted by the project"),
+    (said.APPLIED, "objects applied"),
+    (said.AVAILABLE, "pods available"),
+    (said.SERVED, "revision served"),
+)
+_CLOSED: Final = "Closed"
+_REFUSED: Final = "Refused"
+_PROGRESSING: Final = "Progressing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was written, and as which generation of the object."""
+
+    uid: str
+    generation: int
+    revision: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Not there yet. `seen` says in one line what was seen last; empty when the controller said nothing."""
+
+    steps: tuple[Step, ...]
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Nothing more will come: `error` says why it did not work, None that it did."""
+
+    steps: tuple[Step, ...]
+    error: KubepreviewError | None = None
+
+
+def opening(preview: Preview, asked: Asked) -> Waiting | Ended:
+    """How far an open preview has come towards serving the revision that was asked for."""
+    steps = _opening_steps(preview)
+    error = _taken_away(preview, asked)
+    if error is None and _is_current(preview):
+        if _is_served(preview, asked):
+            return Ended(steps)
+        error = _refusal(preview) or _failure(preview)
+    return Ended(steps, error) if error else Waiting(steps, _seen(preview))
+
+
+def closing(preview: Preview, asked: Asked) -> Waiting | Ended:
+    """How far a closed preview has come towards being gone."""
+    steps = _closing_steps(preview)
+    if preview.spec.state == "Open":
+        number = preview.spec.pull_request.number
+        return Ended(
+            steps,
+            Refused(
+                f"pull request {number} was opened again, with revision {preview.spec.revision.sha[:7]} "
+                f"of {preview.spec.revision.observed_at.isoformat()}",
+                hint=f"`kubepreview status {number}` shows it; close it again if that was not meant",
+            ),
+        )
+    if preview.metadata.uid != asked.uid:
+        return Ended(steps, _replaced(preview))
+    ready = said.find(preview.status, said.READY)
+    if _is_current(preview) and ready is not None and ready.reason == _CLOSED:
+        return Ended(steps)
+    return Waiting(steps, _seen(preview))
+
+
+def _taken_away(preview: Preview, asked: Asked) -> KubepreviewError | None:
+    """Whether somebody has since asked for something else."""
+    number, now = preview.spec.pull_request.number, preview.spec.revision
+    if preview.metadata.uid != asked.uid:
+        return _replaced(preview)
+    if preview.spec.state == _CLOSED:
+        return Refused(
+            f"pull request {number} was closed while its preview was awaited",
+            hint=f"`kubepreview status {number}` shows its receipt",
+        )
+    if now.sha != asked.revision.sha:
+        return Refused(
+            f"revision {asked.revision.sha[:7]} was superseded by {now.sha} of {now.observed_at.isoformat()}",
+            hint="nothing is wrong: the preview shows the later commit, which has its own `up`",
+        )
+    return None
+
+
+def _replaced(preview: Preview) -> KubepreviewError:
+    name = f"{preview.metadata.namespace}/{preview.metadata.name}"
+    return Failed(f"Preview {name} was deleted and made anew while it was awaited")
+
+
+def _is_current(preview: Preview) -> bool:
+    """Whether the status speaks of the spec as it is now."""
+    ready = said.find(preview.status, said.READY)
+    seen = ready.observed_generation if ready else 0
+    return min(seen, preview.status.observed_generation) >= preview.metadata.generation
+
+
+def _is_served(preview: Preview, asked: Asked) -> bool:
+    ready, served = said.find(preview.status, said.READY), preview.status.served
+    is_ready = (
+        ready is not None and ready.status == "True" and preview.metadata.generation >= asked.generation
+    )
+    return is_ready and served is not None and served.sha == asked.revision.sha
+
+
+def _refusal(preview: Preview) -> KubepreviewError | None:
+    accepted, applied = said.find(preview.status, said.ACCEPTED), said.find(preview.status, said.APPLIED)
+    if accepted and accepted.status == "False":
+        return Refused(f"the preview is not accepted ({accepted.reason}): {accepted.message}")
+    if applied and applied.status == "False" and applied.reason == _REFUSED:
+        return Refused(
+            f"the cluster refused what {preview.spec.revision.sha[:7]} brings:\n  "
+            + "\n  ".join(applied.message.splitlines())
+            + _still(preview),
+            hint="each line names object, field and rule; mend the manifests and push again",
+        )
+    return None
+
+
+def _failure(preview: Preview) -> KubepreviewError | None:
+    available = said.find(preview.status, said.AVAILABLE)
+    if available is None or available.status != "False" or available.reason == _PROGRESSING:
+        return None
+    number = preview.spec.pull_request.number
+    return Failed(
+        f"{preview.spec.revision.sha[:7]} does not run ({available.reason}): {available.message}"
+        + last_words(preview)
+        + _still(preview),
+        hint=f"`kubepreview logs {number} --previous` shows more, `kubepreview status {number}` everything",
+    )
+
+
+def last_words(preview: Preview) -> str:
+    """The last lines of the failing container's log, indented under a heading; empty if there are none."""
+    failure = preview.status.failure
+    if failure is None or not failure.log_tail:
+        return ""
+    return "\n".join(("", "its last lines:", *(f"  | {line}" for line in failure.log_tail)))
+
+
+def _still(preview: Preview) -> str:
+    served = preview.status.served
+    if served is None:
+        return "\nnothing is served by this preview at the moment"
+    return f"\nstill served: {served.sha} (since {served.since.isoformat()})"
+
+
+def _seen(preview: Preview) -> str:
+    ready = said.find(preview.status, said.READY)
+    if ready is None:
+        return ""
+    stale = "" if _is_current(preview) else " (of an earlier revision)"
+    return f"{ready.reason}: {ready.message}{stale}" if ready.message else f"{ready.reason}{stale}"
+
+
+def _opening_steps(preview: Preview) -> tuple[Step, ...]:
+    is_current = _is_current(preview)
+    steps: list[Step] = []
+    for kind, name in _OPENING:
+        condition = said.find(preview.status, kind) if is_current else None
+        is_reached = all(step.state == "done" for step in steps)
+        steps.append(_step(name, condition, is_reached=is_reached))
+    return tuple(steps)
+
+
+def _step(name: str, condition: Condition | None, *, is_reached: bool) -> Step:
+    if not is_reached:
+        return Step(name, "pending")
+    if condition is None:
+        return Step(name, "running", "waiting for the controller")
+    if condition.status == "True":
+        return Step(name, "done", condition.message)
+    return Step(name, "running", condition.message or condition.reason)
+
+
+def _closing_steps(preview: Preview) -> tuple[Step, ...]:
+    receipt = preview.status.receipt if _is_current(preview) else None
+    if receipt is None:
+        is_done = _is_current(preview) and _seen(preview).startswith(_CLOSED)
+        return (Step("torn down", "done" if is_done else "running", _seen(preview)),)
+    gone = (
+        ("route gone", receipt.route_gone_at),
+        ("pods gone", receipt.pods_gone_at),
+        (f"namespace {receipt.namespace} gone", receipt.namespace_gone_at),
+    )
+    blocked = "; ".join(receipt.blockers)
+    steps: list[Step] = []
+    for name, at in gone:
+        is_reached = all(step.state == "done" for step in steps)
+        state: State = "done" if at else ("running" if is_reached else "pending")
+        steps.append(Step(name, state, blocked if state == "running" else ""))
+    return tuple(steps)
+
+
+def receipt_text(receipt: Receipt) -> Sequence[str]:
+    """The receipt, for people."""
+    kinds: dict[str, int] = {}
+    for ref in receipt.objects:
+        kinds[ref.kind] = kinds.get(ref.kind, 0) + 1
+    things = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "none"
+    rows = (
+        ("route", receipt.route_gone_at),
+        ("pods", receipt.pods_gone_at),
+        ("namespace", receipt.namespace_gone_at),
+    )
+    return (
+        f"receipt of {receipt.namespace} ({receipt.namespace_uid or 'never built'})",
+        f"  objects    {things}",
+        f"  closed     {receipt.closed_at.isoformat()}",
+        *(f"  {name:<10} {f'gone {at.isoformat()}' if at else 'STILL THERE'}" for name, at in rows),
+        *(f"  blocked by {blocker}" for blocker in receipt.blockers),
+    )

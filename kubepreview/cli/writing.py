@@ -1,0 +1,128 @@
+"""The two writes of the command line: open a preview, close a preview. The apiserver keeps the fence."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from kubepreview.cli import previews
+from kubepreview.cli.previews import wire
+from kubepreview.cli.scope import Scope
+from kubepreview.core import crd, keys, names
+from kubepreview.core.model import Entry, Object, Preview, PullRequest, Revision
+from kubepreview.errors import Conflict, KubepreviewError, Refused
+from kubepreview.kube.client import Client
+from kubepreview.kube.errors import AlreadyExists, Invalid, WriteConflict
+from kubepreview.kube.resources import PREVIEWS
+
+# A conflict means that somebody else got through, so that many in a row mean something is badly wrong.
+_TRIES = 10
+# git's own word for "no commit": a tombstone for a pull request that never had a preview.
+NO_SHA = "0" * 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What is known of the pull request. Without `observed_at`, a person declares it now."""
+
+    pull_request: PullRequest
+    sha: str
+    observed_at: dt.datetime | None = None
+
+
+def open_preview(
+    scope: Scope, declared: Declared, manifests: tuple[Object, ...], entry: Entry, observed_at: dt.datetime
+) -> Object:
+    """The Preview that asks for these manifests, as it is applied."""
+    spec = {
+        "project": scope.required_project(),
+        "pullRequest": wire(declared.pull_request),
+        "revision": wire(Revision(sha=declared.sha, observed_at=observed_at)),
+        "state": "Open",
+        "entry": {"service": entry.service, "port": entry.port, "path": entry.path},
+        "manifests": list(manifests),
+    }
+    return _object(scope, declared.pull_request.number, spec)
+
+
+def time_to_declare(declared: Declared, present: Preview | None, now: dt.datetime) -> dt.datetime:
+    """The event's own time; for a person now, and later than what closed the preview if something did."""
+    if declared.observed_at is not None:
+        return declared.observed_at
+    if present is None:
+        return now
+    last = present.spec.revision.observed_at
+    return max(now, last if present.spec.state == "Open" else last + dt.timedelta(seconds=1))
+
+
+async def apply(client: Client, obj: Object, *, dry_run: bool = False) -> Preview:
+    """Write it; Refused with the cluster's own sentence if it is fenced."""
+    try:
+        written = await client.apply(obj, manager=keys.CLI_MANAGER, resource=PREVIEWS, dry_run=dry_run)
+    except Invalid as error:
+        raise _fenced(error) from error
+    return previews.decode(written)
+
+
+async def close(client: Client, scope: Scope, declared: Declared, now: dt.datetime) -> Preview:
+    """Close it, or leave a tombstone where there is none, so that a late `up` is fenced."""
+    name = names.preview_name(declared.pull_request.number)
+    conflict: Conflict | None = None
+    for _ in range(_TRIES):
+        present = await client.find(PREVIEWS, name, scope.namespace)
+        try:
+            if present is None:
+                return await _bury(client, scope, declared, declared.observed_at or now)
+            return await _patch(client, previews.decode(present), declared, now)
+        except (WriteConflict, AlreadyExists) as error:
+            conflict = error
+        except Invalid as error:
+            raise _fenced(error) from error
+    raise Conflict(
+        f"Preview {scope.namespace}/{name} was changed by others {_TRIES} times in a row"
+    ) from conflict
+
+
+async def _bury(client: Client, scope: Scope, declared: Declared, observed_at: dt.datetime) -> Preview:
+    spec = {
+        "project": scope.required_project(),
+        "pullRequest": wire(declared.pull_request),
+        "revision": wire(Revision(sha=declared.sha or NO_SHA, observed_at=observed_at)),
+        "state": "Closed",
+    }
+    tombstone = _object(scope, declared.pull_request.number, spec)
+    return previews.decode(await client.create(PREVIEWS, tombstone, scope.namespace))
+
+
+async def _patch(client: Client, present: Preview, declared: Declared, now: dt.datetime) -> Preview:
+    last = present.spec.revision.observed_at
+    # An event is told as it was, so that the fence judges it; a person's word is the latest there is.
+    observed_at = declared.observed_at or max(now, last)
+    if present.spec.state == "Closed" and observed_at <= last:
+        return present
+    patch = {
+        "metadata": {"resourceVersion": present.metadata.resource_version},
+        "spec": {"state": "Closed", "revision": {"observedAt": wire(observed_at)}},
+    }
+    meta = present.metadata
+    return previews.decode(await client.patch(PREVIEWS, meta.name, patch, meta.namespace))
+
+
+def _object(scope: Scope, number: int, spec: Object) -> Object:
+    return {
+        "apiVersion": keys.API_VERSION,
+        "kind": "Preview",
+        "metadata": {"name": names.preview_name(number), "namespace": scope.namespace},
+        "spec": spec,
+    }
+
+
+def _fenced(error: Invalid) -> KubepreviewError:
+    """The cluster's sentence if the fence spoke, else the error as it is."""
+    said = next((cause.message for cause in error.causes if crd.FENCED in cause.message), "")
+    if not said:
+        return error
+    return Refused(
+        f"the cluster refused the write: {said[said.index(crd.FENCED) :]}",
+        hint="a later event of this pull request has come through; there is nothing to do for this one",
+    )
