@@ -23,6 +23,7 @@ def test_nothing_is_left_that_a_structural_schema_may_not_have() -> None:
     for definition in crd.custom_resource_definitions():
         for node in _nodes(definition["spec"]["versions"][0]["schema"]):
             assert not {"$ref", "$defs", "anyOf", "const"} & set(node)
+            assert "enum" not in node or "type" in node
 
 
 def test_every_fencing_rule_begins_with_the_word_that_the_command_line_looks_for() -> None:
