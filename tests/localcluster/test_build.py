@@ -66,21 +66,26 @@ def test_a_package_belongs_to_the_first_program_and_linking_weighs_too() -> None
     order = Order(packages={"one": "./cmd/one", "two": "./cmd/two"}, cgo=True)
     nothing: frozenset[str] = frozenset()
     packages = (
-        Listed("fmt", to_compile=False, source_bytes=1000, needs=nothing),
-        Listed("shared", to_compile=True, source_bytes=400, needs=nothing),
-        Listed("example.org/cmd/one", to_compile=True, source_bytes=10, needs=frozenset({"fmt", "shared"})),
-        Listed("example.org/cmd/two", to_compile=True, source_bytes=10, needs=frozenset({"shared"})),
+        Listed("fmt", to_compile=False, source_bytes=1000, dependencies=0, needs=nothing),
+        Listed("shared", to_compile=True, source_bytes=400, dependencies=1, needs=nothing),
+        Listed(
+            "org/cmd/one",
+            to_compile=True,
+            source_bytes=10,
+            dependencies=2,
+            needs=frozenset({"fmt", "shared"}),
+        ),
+        Listed("org/cmd/two", to_compile=True, source_bytes=10, dependencies=1, needs=frozenset({"shared"})),
     )
 
     work = {package.name: package for package in to_do(order, packages)}
 
     assert {name: package.program for name, package in work.items()} == {
         "cgo shared": "one",
-        "cgo example.org/cmd/one": "one",
-        "cgo example.org/cmd/two": "two",
+        "cgo org/cmd/one": "one",
+        "cgo org/cmd/two": "two",
     }
-    assert work["cgo shared"].weight == 400
-    assert work["cgo example.org/cmd/one"].weight > work["cgo example.org/cmd/two"].weight > 10
+    assert work["cgo org/cmd/one"].weight > work["cgo org/cmd/two"].weight > work["cgo shared"].weight > 400
 
 
 async def test_a_program_that_is_given_up_leaves_no_process(tmp_path: Path) -> None:
