@@ -54,7 +54,7 @@ def up(caller: Caller, /, name: str, **ports: int) -> None:
     with closing(Teller(caller.streams)) as teller:
         running = asyncio.run(local.up(options, teller))
     caller.streams.talk(f"✓ cluster {name} is up")
-    caller.streams.talk(table(("", ""), list(_addresses(running).items())))
+    caller.streams.talk(_address_lines(running))
     caller.streams.talk(f"kubectl and kubepreview use it after: {_export(running.kubeconfig)}")
     caller.streams.data(str(running.kubeconfig))
 
@@ -78,8 +78,8 @@ def status(caller: Caller, /, name: str, output: Format) -> None:
     if output != "text":
         write_data(caller.streams, _plain(seen), output)
     elif seen.running is not None:
-        caller.streams.data(f"{name}: {seen.state}\n\n{_component_table(seen)}\n")
-        caller.streams.data(table(("", ""), list(_addresses(seen.running).items())))
+        parts = (f"{name}: {seen.state}", _address_lines(seen.running), _component_table(seen))
+        caller.streams.data("\n\n".join(parts))
     if seen.state == "absent":
         raise NotFound(
             f"there is no cluster {name}", hint=f"`kubepreview cluster up --name {name}` makes one"
@@ -173,6 +173,10 @@ def _addresses(running: RunningCluster) -> dict[str, str]:
         "ingress": f"http://{host}:{port}, class {running.ingress_class}; names below .localhost lead there",
         "registry": running.registry,
     }
+
+
+def _address_lines(running: RunningCluster) -> str:
+    return "\n".join(f"  {what:<12}{where}" for what, where in _addresses(running).items())
 
 
 def _component_table(seen: ClusterStatus) -> str:

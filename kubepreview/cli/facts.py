@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
+from kubepreview.cli.caller import Caller
+from kubepreview.cli.here import is_loopback, local_cluster
 from kubepreview.core import policies
 from kubepreview.core.ingress import IngressClass, address_of
 from kubepreview.core.model import Object
 from kubepreview.core.projects import Ingress, Seen
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import INGRESS_CLASSES, NODES, PODS, SERVICES
+from kubepreview.localcluster.cluster import DEFAULT_INGRESS_PORT
 
 
-async def look(client: Client) -> Seen:
+async def look(caller: Caller, client: Client) -> Seen:
     """Read them. The caller must be able to: guessing is worse than being told what right is missing."""
     classes = [IngressClass.of(obj) for obj in await client.list(INGRESS_CLASSES)]
     return Seen(
         classes=tuple(classes),
         ingresses={each.name: await _ingress(client, each) for each in classes},
         user_namespaces=await why_no_user_namespaces(client),
-        is_this_machine=is_loopback(client.credentials.server),
+        local_port=_local_port(caller, client.credentials.server),
     )
+
+
+def _local_port(caller: Caller, server: str) -> int:
+    running = local_cluster(caller, server)
+    if running is not None:
+        return running.ingress[1]
+    return DEFAULT_INGRESS_PORT if is_loopback(server) else 0
 
 
 async def why_no_user_namespaces(client: Client) -> str:
@@ -43,15 +51,6 @@ def nodes_without_user_namespaces(nodes: Sequence[Object]) -> str:
 async def serves_mutation(client: Client) -> bool:
     """Whether the cluster serves MutatingAdmissionPolicies in the version that is installed."""
     return await client.discover(policies.API_VERSION, "MutatingAdmissionPolicy") is not None
-
-
-def is_loopback(server: str) -> bool:
-    """Whether the apiserver is on this machine, as that of `cluster up` is."""
-    host = urlsplit(server).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _has_user_namespaces(node: Object) -> bool:

@@ -122,7 +122,7 @@ async def _create(
     caller: Caller, connection: Connection, given: projects.Given, *, replace: bool, dry_run: bool
 ) -> None:
     async with connect(connection, caller) as client:
-        seen = await facts.look(client)
+        seen = await facts.look(caller, client)
         spec = projects.project_spec(given, seen)
         wanted = projects.objects(given, spec)
         if dry_run:

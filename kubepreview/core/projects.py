@@ -18,8 +18,6 @@ from kubepreview.core.model import Object, PodProfile, PreviewProject, ProjectSp
 from kubepreview.errors import InvalidInput, Problem
 
 _RBAC: Final = "rbac.authorization.k8s.io"
-# Where `cluster up` publishes the ingress unless told otherwise.
-_LOCAL_PORT: Final = 8080
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +58,16 @@ class Ingress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What the cluster shows. `user_namespaces` is why pods cannot have them, empty if they can."""
+    """What the cluster shows.
+
+    `user_namespaces` is why pods cannot have them, empty if they can. `local_port` is where this machine
+    publishes the ingress, 0 for a cluster elsewhere.
+    """
 
     classes: tuple[IngressClass, ...] = ()
     ingresses: Mapping[str, Ingress] = field(default_factory=dict)
     user_namespaces: str = ""
-    is_this_machine: bool = False
+    local_port: int = 0
 
 
 def project_spec(given: Given, seen: Seen) -> ProjectSpec:
@@ -148,7 +150,7 @@ def _host_pattern(given: Given, seen: Seen, problems: list[Problem]) -> str:
         return given.host_pattern
     if given.baseline_host:
         return f"pr-{{number}}.{given.baseline_host}"
-    if seen.is_this_machine:
+    if seen.local_port:
         return f"pr-{{number}}.{given.name}.localhost"
     problems.append(
         Problem(
@@ -163,10 +165,11 @@ def _host_pattern(given: Given, seen: Seen, problems: list[Problem]) -> str:
 def _route(given: Given, seen: Seen, host: str, problems: list[Problem]) -> Object:
     chosen = _ingress_class(given, seen, problems)
     ingress = seen.ingresses.get(chosen, Ingress())
-    is_local = seen.is_this_machine and host.endswith(".localhost")
-    port = given.port if given.port is not None else (_LOCAL_PORT if is_local else 0)
-    # Pods resolve *.localhost to themselves, so the controller is given the way to the ingress.
-    address = given.ingress_address or (ingress.address if host.endswith(".localhost") else "")
+    # Names below .localhost lead to this machine, and from a pod to the pod itself: people are given the
+    # published port, and the controller the way to the ingress.
+    is_local = host.endswith(".localhost")
+    port = given.port if given.port is not None else (seen.local_port if is_local else 0)
+    address = given.ingress_address or (ingress.address if is_local else "")
     return {
         "ingressClassName": chosen,
         "ingressNamespace": given.ingress_namespace or _ingress_namespace(chosen, ingress, problems),
