@@ -15,6 +15,7 @@
     ├── ServerError             5xx   also Unreachable
     └── Declined                any other code
     NoAnswer                    also Unreachable: connection, time-out, or a body that is not the API's
+    └── NotTrusted              the server's certificate does not fit; not tried again
     KindNotServed               the server's own discovery says that it does not know this kind
 
 A 404 page of a proxy is a NoAnswer: nothing but a Status about the object is an absence.
@@ -142,6 +143,10 @@ class NoAnswer(Unreachable):
         self.code = code
         self.was_sent = was_sent
         self.retry_after_s = retry_after_s
+
+
+class NotTrusted(NoAnswer):
+    """The server's certificate is not one we trust: nothing was said to it, and nothing will be."""
 
 
 class KindNotServed(Failed):

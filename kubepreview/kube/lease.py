@@ -18,13 +18,13 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from kubepreview.errors import Conflict, InvalidInput, KubepreviewError, Unreachable
+from kubepreview.errors import Conflict, Failed, InvalidInput, KubepreviewError, Unreachable
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import LEASES, Object
 
 
-class LeadershipLost(Unreachable):
-    """The lease could not be renewed in time; whatever was being done has been cancelled."""
+class LeadershipLost(Failed):
+    """The lease was not renewed in time, or taken away; whatever was being done has been cancelled."""
 
 
 class LeaderElection:
@@ -144,10 +144,11 @@ class LeaderElection:
             renewed = await self._client.replace(LEASES, self._record(self._lease))
         except Conflict as error:
             # Written by another hand; or by ours, when the answer to an earlier renewal was lost.
-            self._lease = await self._client.get(LEASES, self._name, self._namespace)
-            if _spec(self._lease).get("holderIdentity") != self.identity:
+            found = await self._client.get(LEASES, self._name, self._namespace)
+            if _spec(found).get("holderIdentity") != self.identity:
+                self._valid_until = -math.inf
                 raise self._lost() from error
-            renewed = await self._client.replace(LEASES, self._record(self._lease))
+            renewed = await self._client.replace(LEASES, self._record(found))
         if not self.is_leading:
             raise self._lost()
         self._lease, self._valid_until = renewed, started + self._renew_deadline_s

@@ -169,7 +169,7 @@ async def _refusal(request: Outgoing, answer: Incoming) -> Unreachable | errors.
 
 
 def _retry_after_s(answer: Incoming) -> float:
-    asked = answer.headers.get("retry-after", "")
+    asked = answer.header("retry-after")
     return float(asked) if asked.isdigit() else 0.0
 
 
@@ -179,11 +179,11 @@ def _asked_pause_s(error: Unreachable) -> float:
 
 def _may_repeat(call: Call, error: Unreachable) -> bool:
     match error:
-        case errors.Throttled():
-            return True  # refused before it was looked at
-        case errors.NoAnswer(was_sent=False):
-            return True
-        case errors.NoAnswer(code=404):
-            return False  # a wrong address stays wrong
+        case errors.NotTrusted():
+            return False
+        case errors.NoAnswer(was_sent=False) | errors.Throttled() | errors.NoAnswer(code=429):
+            return True  # the server has not looked at it
+        case errors.NoAnswer(code=code) if 0 < code < 500:  # noqa: PLR2004 — below the 5xx
+            return False  # a page about a wrong address stays one
         case _:
             return call.is_repeatable

@@ -1,28 +1,47 @@
-"""Bytes to and from one apiserver, and the door where httpx2's errors become ours.
+"""Bytes to and from one apiserver, and the door where httpcore2's errors become ours.
 
-Two connection pools, never shared: calls come and go in one, watches and logs stay in the other, so
-that any number of watches cannot starve a call. HTTP/1.1 in both: over HTTP/2 an apiserver allows 100
-streams a connection, and the 101st would wait for ever. No redirects, no cookies, no environment.
+httpcore2 is the connection pool beneath httpx2, without its sessions: no redirects, no cookies, no
+proxies from the environment behind our back.
+
+Two pools, never shared: calls come and go in one, watches and logs stay in the other, so that any
+number of watches cannot starve a call. HTTP/1.1 in both: over HTTP/2 an apiserver allows 100 streams
+a connection, and the 101st would wait for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
-import httpx2
+import httpcore2
 
-from kubepreview.kube import tls
+from kubepreview.kube import netstream, tls
 from kubepreview.kube.credentials import Credentials
-from kubepreview.kube.errors import NoAnswer
+from kubepreview.kube.errors import NoAnswer, NotTrusted
 
 _CALLS_AT_ONCE = 64
 # An apiserver closes a connection after 90 s of silence; we let go first, and so never write to a closed one.
 _KEEP_IDLE_S = 45.0
 
+_SILENT = (
+    httpcore2.TimeoutException,
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.ProxyError,
+    httpcore2.UnsupportedProtocol,
+)
 # In these cases the server cannot have seen the request.
-_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+_NEVER_SENT = (
+    httpcore2.ConnectError,
+    httpcore2.ConnectTimeout,
+    httpcore2.PoolTimeout,
+    httpcore2.ProxyError,
+)
+
+_TRUST = "the server's certificate does not fit certificate-authority-data of the kubeconfig"
+_REACH = "is the cluster running, and is this the right context?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +64,17 @@ class Outgoing:
 class Incoming:
     """An answer whose body is still to be read. Close it."""
 
-    def __init__(self, request: Outgoing, response: httpx2.Response) -> None:
+    def __init__(self, request: Outgoing, response: httpcore2.Response) -> None:
         self._request = request
         self._response = response
-        self.code = response.status_code
-        self.headers: Mapping[str, str] = response.headers
+        self.code = response.status
+
+    def header(self, name: str) -> str:
+        """One header, empty when absent; `name` in lower case."""
+        wanted = name.encode()
+        return next(
+            (value.decode("latin-1") for key, value in self._response.headers if key.lower() == wanted), ""
+        )
 
     async def read(self) -> bytes:
         """The whole body."""
@@ -59,8 +84,9 @@ class Incoming:
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body as it comes."""
         with _our_errors(self._request):
-            async for chunk in self._response.aiter_raw():
-                yield chunk
+            async with aclosing(self._response.aiter_stream()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
 
     async def close(self) -> None:
         """Give the connection back, or end it when the body was not read to its end."""
@@ -73,26 +99,15 @@ class Transport:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
         self._trust = tls.context(credentials)
+        self._host = urlsplit(credentials.server).netloc
         self._calls, self._streams = self._pools()
-        self._retired: tuple[httpx2.AsyncHTTPTransport, ...] = ()
-        self._extensions: dict[str, str] = {}
-        if credentials.tls_server_name:
-            self._extensions["sni_hostname"] = credentials.tls_server_name
+        self._retired: tuple[httpcore2.AsyncConnectionPool, ...] = ()
 
     async def open(self, request: Outgoing) -> Incoming:
         """Send, and wait for the head of the answer."""
-        # The pool may stay full for as long as a call may take; streams never wait for one.
-        timeout = httpx2.Timeout(request.read_s, connect=request.connect_s)
-        raw = httpx2.Request(
-            request.method,
-            request.url,
-            headers=request.headers,
-            content=request.body or None,
-            extensions={"timeout": timeout.as_dict(), **self._extensions},
-        )
         pool = self._streams if request.is_stream else self._calls
         with _our_errors(request):
-            return Incoming(request, await pool.handle_async_request(raw))
+            return Incoming(request, await pool.handle_async_request(self._raw(request)))
 
     async def show_certificate(self, cert: bytes, key: bytes) -> None:
         """Use this client certificate from now on; what is under way ends as who it began."""
@@ -107,40 +122,59 @@ class Transport:
         for pool in (self._calls, self._streams, *self._retired):
             await pool.aclose()
 
-    def _pools(self) -> tuple[httpx2.AsyncHTTPTransport, httpx2.AsyncHTTPTransport]:
-        calls = httpx2.Limits(
-            max_connections=_CALLS_AT_ONCE,
-            max_keepalive_connections=_CALLS_AT_ONCE,
-            keepalive_expiry=_KEEP_IDLE_S,
+    def _raw(self, request: Outgoing) -> httpcore2.Request:
+        headers = [("Host", self._host), *request.headers]
+        if request.body or request.method == "POST":
+            headers.append(("Content-Length", str(len(request.body))))
+        timeouts = dict.fromkeys(("read", "write", "pool"), request.read_s) | {"connect": request.connect_s}
+        extensions: dict[str, object] = {"timeout": timeouts}
+        if self._credentials.tls_server_name:
+            extensions["sni_hostname"] = self._credentials.tls_server_name
+        return httpcore2.Request(
+            request.method, request.url, headers=headers, content=request.body, extensions=extensions
         )
-        # A stream's connection ends with it.
-        streams = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
-        return self._pool(calls), self._pool(streams)
 
-    def _pool(self, limits: httpx2.Limits) -> httpx2.AsyncHTTPTransport:
-        return httpx2.AsyncHTTPTransport(
-            verify=self._trust, trust_env=False, limits=limits, proxy=self._credentials.proxy_url or None
+    def _pools(self) -> tuple[httpcore2.AsyncConnectionPool, httpcore2.AsyncConnectionPool]:
+        # A stream's connection ends with it, so none is kept.
+        return self._pool(most=_CALLS_AT_ONCE, kept=_CALLS_AT_ONCE), self._pool(most=None, kept=0)
+
+    def _pool(self, *, most: int | None, kept: int) -> httpcore2.AsyncConnectionPool:
+        proxy = self._credentials.proxy_url
+        return httpcore2.AsyncConnectionPool(
+            ssl_context=self._trust,
+            proxy=_proxy(proxy) if proxy else None,
+            max_connections=most,
+            max_keepalive_connections=kept,
+            keepalive_expiry=_KEEP_IDLE_S,
+            network_backend=netstream.Backend(),
         )
+
+
+def _proxy(url: str) -> httpcore2.Proxy:
+    parts = urlsplit(url)
+    who = (parts.username or "", parts.password or "") if parts.username else None
+    port = f":{parts.port}" if parts.port else ""
+    return httpcore2.Proxy(f"{parts.scheme}://{parts.hostname}{port}", auth=who)
 
 
 @contextmanager
 def _our_errors(request: Outgoing) -> Iterator[None]:
     try:
         yield
-    except httpx2.TimeoutException as error:
-        waited_s = request.connect_s if isinstance(error, httpx2.ConnectTimeout) else request.read_s
-        why = f"no answer in {waited_s:g} s"
-        raise NoAnswer(f"{request}: {why}", was_sent=not isinstance(error, _NEVER_SENT)) from error
-    except (httpx2.RequestError, httpx2.InvalidURL) as error:
-        why = str(error) or type(error).__name__
-        raise NoAnswer(
-            f"{request}: {why}", was_sent=not isinstance(error, _NEVER_SENT), hint=_hint(error)
-        ) from error
+    except _SILENT as error:
+        what = f"{request}: {_why(request, error)}"
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise NotTrusted(what, was_sent=False, hint=_TRUST) from error
+        hint = _REACH if isinstance(error, httpcore2.ConnectError) else ""
+        raise NoAnswer(what, was_sent=not isinstance(error, _NEVER_SENT), hint=hint) from error
 
 
-def _hint(error: Exception) -> str:
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return "the server's certificate does not fit certificate-authority-data of the kubeconfig"
-    if isinstance(error, httpx2.ConnectError):
-        return "is the cluster running, and is this the right context?"
-    return ""
+def _why(request: Outgoing, error: Exception) -> str:
+    if isinstance(error, httpcore2.ConnectTimeout):
+        return f"no connection in {request.connect_s:g} s"
+    if isinstance(error, httpcore2.TimeoutException):
+        return f"no answer in {request.read_s:g} s"
+    root: BaseException = error
+    while root.__cause__ is not None:
+        root = root.__cause__
+    return str(root) or type(error).__name__

@@ -33,7 +33,7 @@ _SILENCE_S = 70.0
 # The server ends a watch after this time; spread, so that many watches do not come back at once.
 _WATCH_FOR_S = (240, 480)
 _FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 10.0
+_LONGEST_PAUSE_S = 3.0
 
 
 class Reflector(Generic[T]):
@@ -60,7 +60,7 @@ class Reflector(Generic[T]):
         self._resource = resource
         self._path = resource.path(namespace)
         self._labels = labels
-        self._decode = decode or _whole
+        self._decode = decode or self._whole
         self._on_change = on_change
         self._on_trouble = on_trouble
         self._version = ""
@@ -160,12 +160,13 @@ class Reflector(Generic[T]):
             where = "/".join(part for part in key if part)
             raise Failed(f"watch {self._path}: cannot read {self._resource.kind} {where}: {error}") from error
 
+    def _whole(self, raw: bytes) -> Any:
+        # The items of a list carry neither kind nor version; ours do, as objects do everywhere else.
+        typed = {"apiVersion": self._resource.api_version, "kind": self._resource.kind}
+        return {**typed, **msgspec.json.decode(raw)}
+
     def _parse(self, decoder: msgspec.json.Decoder[P], body: bytes) -> P:
         try:
             return decoder.decode(body)
         except msgspec.MsgspecError as error:
             raise NoAnswer(f"watch {self._path}: not what an apiserver says: {error}") from error
-
-
-def _whole(raw: bytes) -> Any:
-    return msgspec.json.decode(raw)
