@@ -17,13 +17,13 @@ def main() -> None:
     server = Server(
         ("", int(environment.get("PORT", "8080"))), environment.get("REVISION", "unknown"), Limits()
     )
-    stop = threading.Event()
-    # As process 1 of a container the default would be to ignore them.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    # Blocked and waited for, in every thread: process 1 of a container ignores them by default, and a
+    # handler could come while a lock is held.
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     sys.stdout.write(f"rapidrar {server.revision} listens on port {server.server_port}\n")
-    stop.wait()
+    signal.sigwait(ends)
     # Requests are short, and clients retry: no grace beyond what is being written.
     server.shutdown()
 

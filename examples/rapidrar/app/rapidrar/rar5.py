@@ -1,35 +1,22 @@
-"""Walks the headers of a RAR 5 archive, to know what libarchive does not tell.
-
-libarchive 3.6 and 3.7 do not compare the checksum or the size of a file that is stored without compression,
-take encrypted data for data, and a missing end for the end. The headers say all three.
-"""
+"""Walks the headers of a RAR 5 archive."""
 
 from __future__ import annotations
 
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
-from rapidrar.refusal import Refusal
+from rapidrar.headers import FileHeader, damaged, encrypted, partial
 
 SIGNATURE = b"Rar!\x1a\x07\x01\x00"
 
 _FILE, _ENCRYPTION, _END = 2, 4, 5
-_HAS_EXTRA, _HAS_DATA = 0x01, 0x02
+_HAS_EXTRA, _HAS_DATA, _SPLIT = 0x01, 0x02, 0x18
 _HAS_MTIME, _HAS_CRC = 0x02, 0x04
 _EXTRA_ENCRYPTION = 0x01
 # The format's own bound.
 _MAX_HEADER = 2 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileHeader:
-    """What is checked of one file; `crc` is None where the archive records none."""
-
-    crc: int | None
-    encrypted: bool
 
 
 def file_headers(file: BinaryIO) -> Iterator[FileHeader]:
@@ -44,14 +31,14 @@ def file_headers(file: BinaryIO) -> Iterator[FileHeader]:
         data_size = header.vint() if flags & _HAS_DATA else 0
         position += length + data_size
         if position > end:
-            raise _damaged("the archive is cut off inside a file")
+            raise damaged("it is cut off inside a file")
         if kind == _ENCRYPTION:
-            raise Refusal(
-                422, "Encrypted", "the names in the archive are encrypted; upload one without password"
-            )
+            raise encrypted()
         if kind == _END:
             return
         if kind == _FILE:
+            if flags & _SPLIT:
+                raise partial()
             yield _file_header(header, extra_size)
 
 
@@ -65,7 +52,7 @@ class _Bytes:
     def take(self, count: int) -> bytes:
         self._at += count
         if self._at > len(self._data):
-            raise _damaged("a header ends too early")
+            raise damaged("a header ends too early")
         return self._data[self._at - count : self._at]
 
     def vint(self) -> int:
@@ -75,7 +62,7 @@ class _Bytes:
             number |= (byte & 0x7F) << shift
             if not byte & 0x80:
                 return number
-        raise _damaged("a number in a header has no end")
+        raise damaged("a number in a header has no end")
 
     def last(self, count: int) -> _Bytes:
         return _Bytes(self._data[max(self._at, len(self._data) - count) :])
@@ -91,13 +78,13 @@ def _read_header(file: BinaryIO) -> tuple[_Bytes, int]:
     count = size.vint()
     prefix = 4 + _vint_length(start[4:])
     if count > _MAX_HEADER:
-        raise _damaged("a header is longer than the format allows")
+        raise damaged("a header is longer than the format allows")
     file.seek(prefix - len(start), os.SEEK_CUR)
     body = file.read(count)
     if len(body) < count:
-        raise _damaged("the archive is cut off inside a header")
+        raise damaged("it is cut off inside a header")
     if zlib.crc32(start[4:prefix] + body) != int.from_bytes(start[:4], "little"):
-        raise _damaged("the checksum of a header does not match")
+        raise damaged("the checksum of a header does not match")
     return _Bytes(body), prefix + count
 
 
@@ -118,7 +105,3 @@ def _is_encrypted(extra: _Bytes) -> bool:
         if record.vint() == _EXTRA_ENCRYPTION:
             return True
     return False
-
-
-def _damaged(what: str) -> Refusal:
-    return Refusal(422, "Damaged", f"the archive is damaged: {what}")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 import zlib
 from collections.abc import Iterator
-from itertools import islice, repeat
+from itertools import islice
 from typing import BinaryIO
 
-from rapidrar import rar5
+from rapidrar import rar4, rar5
+from rapidrar.headers import FileHeader, damaged, encrypted
 from rapidrar.libarchive import Archive, Entry, ReadError
 from rapidrar.limits import Limits
 from rapidrar.refusal import Refusal
 
-_RAR4_SIGNATURE = b"Rar!\x1a\x07\x00"
+# Control characters, halves of pairs, and what breaks lines.
+_INVISIBLE = ("Cc", "Cs", "Zl", "Zp")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -54,25 +57,26 @@ class Reader:
         except ReadError as error:
             raise _refusal_of(error) from error
         if size != self._size:
-            raise Refusal(422, "Damaged", f"a file says it has {self._size} bytes, and has {size}")
+            raise damaged(f"a file says it has {self._size} bytes, and has {size}")
         if self._crc is not None and crc != self._crc:
-            raise Refusal(422, "Damaged", "the checksum of a file does not match its bytes")
+            raise damaged("the checksum of a file does not match its bytes")
 
-    def _headers(self) -> Iterator[rar5.FileHeader]:
-        """What the headers of RAR 5 say of each file; nothing for RAR 4, where libarchive looks itself."""
-        self._file.seek(0)
+    def _headers(self) -> Iterator[FileHeader]:
+        """What the archive's headers say of each file in turn."""
         start = self._file.read(len(rar5.SIGNATURE))
-        if start.startswith(_RAR4_SIGNATURE):
-            headers: Iterator[rar5.FileHeader] = repeat(rar5.FileHeader(crc=None, encrypted=False))
+        if start.startswith(rar4.SIGNATURE):
+            walk = rar4.file_headers(self._file)
         elif start == rar5.SIGNATURE:
-            # All of them now, so that a cut is seen before the first file is passed on.
-            headers = iter(list(islice(rar5.file_headers(self._file), self._limits.entries + 1)))
+            walk = rar5.file_headers(self._file)
         else:
             raise Refusal(415, "NotRar", "this is not a RAR archive: it has neither signature, of RAR 4 or 5")
-        self._file.seek(0)
-        return headers
+        # All of them now, so that a cut is seen before the first file is passed on.
+        headers = list(islice(walk, self._limits.entries + 1))
+        # libarchive reads the descriptor itself, beneath Python's buffer.
+        os.lseek(self._file.fileno(), 0, os.SEEK_SET)
+        return iter(headers)
 
-    def _check(self, entry: Entry, header: rar5.FileHeader | None, seen: set[str]) -> None:
+    def _check(self, entry: Entry, header: FileHeader | None, seen: set[str]) -> None:
         name = entry.name
         if name is None or not _is_safe(name, self._limits.name_characters):
             raise Refusal(
@@ -82,9 +86,9 @@ class Reader:
             raise Refusal(422, "RepeatedName", f"the archive has two entries named {_shown(name)}")
         seen.add(name)
         if header is None:
-            raise Refusal(422, "Damaged", "the archive is damaged: it has fewer headers than files")
+            raise damaged("it has fewer headers than files")
         if entry.encrypted or header.encrypted:
-            raise _encrypted()
+            raise encrypted()
         self._crc, self._size = header.crc, entry.size
         if len(seen) > self._limits.entries:
             raise Refusal(422, "TooManyEntries", f"the archive has more than {self._limits.entries} entries")
@@ -112,7 +116,7 @@ def _is_safe(name: str, longest: int) -> bool:
     parts = path.rstrip("/").split("/")
     return (
         len(name) <= longest
-        and name.isprintable()
+        and not any(unicodedata.category(character) in _INVISIBLE for character in name)
         and not _DRIVE.match(path)
         and all(part not in ("", ".", "..") for part in parts)
     )
@@ -125,9 +129,5 @@ def _shown(name: str | None) -> str:
 def _refusal_of(error: ReadError) -> Refusal:
     # libarchive has no code for it; its sentences of both formats have this word.
     if "encryption" in str(error).lower():
-        return _encrypted()
-    return Refusal(422, "Damaged", f"the archive is damaged: {error}")
-
-
-def _encrypted() -> Refusal:
-    return Refusal(422, "Encrypted", "the archive is encrypted; upload one without password")
+        return encrypted()
+    return damaged(str(error))
