@@ -19,7 +19,7 @@ from kubepreview.cli.image_build import Recipe, build_and_push
 from kubepreview.cli.output import Format, output_option, table, write_data
 from kubepreview.errors import InvalidInput, NotFound, NotReady
 from kubepreview.localcluster import cluster as local
-from kubepreview.localcluster import programs
+from kubepreview.localcluster import configure, programs
 from kubepreview.localcluster.cluster import ClusterOptions, ClusterStatus, RunningCluster
 
 _PORT = click.IntRange(0, 65535)
@@ -38,9 +38,9 @@ def _name_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @cluster.command()
 @_name_option
-@click.option("--ingress-port", type=_PORT, default=local.DEFAULT_INGRESS_PORT, show_default=True)
+@click.option("--ingress-port", type=_PORT, default=configure.DEFAULT_INGRESS_PORT, show_default=True)
 @click.option("--api-port", type=_PORT, default=0, help="[default: a free one, kept]")
-@click.option("--registry-port", type=_PORT, default=local.DEFAULT_REGISTRY_PORT, show_default=True)
+@click.option("--registry-port", type=_PORT, default=configure.DEFAULT_REGISTRY_PORT, show_default=True)
 @click.pass_obj
 def up(caller: Caller, /, name: str, **ports: int) -> None:
     """Bring the cluster up, from whatever state it is in; print the path of its kubeconfig.

@@ -12,7 +12,7 @@ from kubepreview.core.model import Object
 from kubepreview.core.projects import Ingress, Seen
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import INGRESS_CLASSES, NODES, PODS, SERVICES
-from kubepreview.localcluster.cluster import DEFAULT_INGRESS_PORT
+from kubepreview.localcluster.configure import DEFAULT_INGRESS_PORT
 
 
 async def look(caller: Caller, client: Client) -> Seen:
