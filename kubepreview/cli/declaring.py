@@ -75,7 +75,7 @@ def facts_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def declared(facts: Facts, caller: Caller, root: Path) -> Declared:
     """Everything that `up` writes of the pull request."""
     found = _event(facts, caller)
-    if found and found.is_closed and facts.number is None:
+    if found and found.is_closed:
         raise Refused(
             f"pull request {found.pull_request.number} is closed, the event says",
             hint="`kubepreview down` closes its preview",
@@ -100,6 +100,12 @@ def number_of(number: int | None, caller: Caller) -> int:
     if found is None:
         raise _no_number(caller)
     return found.pull_request.number
+
+
+def expected_sha(number: int, caller: Caller) -> str | None:
+    """The commit that the event is about, if it is about this pull request."""
+    found = _read_event(caller)
+    return found.revision.sha if found and found.pull_request.number == number else None
 
 
 def _event(facts: Facts, caller: Caller) -> Event | None:

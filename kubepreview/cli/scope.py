@@ -62,7 +62,7 @@ def scope_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_scope
 
 
-def resolve(options: ScopeOptions, caller: Caller) -> Scope:
+def resolve_scope(options: ScopeOptions, caller: Caller) -> Scope:
     """The scope, from the options and, where they do not say, from preview.yml."""
     if options.namespace or options.project:
         return with_config(options, None)
