@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from kubepreview.errors import Failed, NotFound, NotReady
 from kubepreview.localcluster import preflight, toolchain
@@ -161,29 +162,31 @@ async def _fill(home: Path, compiler: Compiler) -> None:
 
 def mark_complete(home: Path) -> None:
     """Write the manifest of a set of programs, after all else."""
+    sizes = _sizes(home / "bin")
+    missing = [name for name in NAMES if name not in sizes]
+    if missing:
+        raise Failed(f"the build ended well and left no {', '.join(missing)} in {home / 'bin'}")
     unfinished = home / f"{_MANIFEST}.unfinished"
-    unfinished.write_text(_manifest(home / "bin"))
+    unfinished.write_text(json.dumps(sizes, indent=2) + "\n")
     unfinished.rename(home / _MANIFEST)
 
 
 def is_complete(home: Path) -> bool:
     """Whether the manifest is there, and each program is as long as it says."""
     manifest = home / _MANIFEST
-    return manifest.exists() and manifest.read_text() == _manifest(home / "bin")
+    return manifest.exists() and manifest.read_text() == json.dumps(_sizes(home / "bin"), indent=2) + "\n"
 
 
-def _manifest(directory: Path) -> str:
+def _sizes(directory: Path) -> Mapping[str, int]:
     paths = {name: directory / name for name in NAMES}
-    sizes = {name: path.stat().st_size for name, path in paths.items() if path.exists()}
-    return json.dumps(sizes, indent=2) + "\n"
+    return {name: path.stat().st_size for name, path in paths.items() if path.exists()}
 
 
 @asynccontextmanager
 async def _lock(path: Path, report: Callable[[Progress], None]) -> AsyncIterator[int]:
     """Hold the one lock of all builds. The kernel drops it with the last process that has it open."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    with path.open("w") as file:
+    with _open(path) as file:
         while not _is_taken(file.fileno()):
             elapsed_s = time.monotonic() - began
             if elapsed_s > _LOCK_TIMEOUT_S:
@@ -191,6 +194,16 @@ async def _lock(path: Path, report: Callable[[Progress], None]) -> AsyncIterator
             report(Progress(step="waiting for another build", elapsed_s=elapsed_s))
             await asyncio.sleep(_LOCK_POLL_S)
         yield file.fileno()
+
+
+def _open(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w")
+    except OSError as error:
+        raise Failed(
+            f"writing {path}: {error.strerror}", hint="XDG_CACHE_HOME chooses another place for the cache"
+        ) from error
 
 
 def _is_taken(descriptor: int) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kubepreview.errors import NotFound
+from kubepreview.errors import Failed, NotFound
 from kubepreview.localcluster import programs, toolchain
 from kubepreview.localcluster.progress import Progress
 
@@ -86,6 +86,18 @@ def test_a_set_is_complete_when_its_manifest_is_there_and_true(tmp_path: Path) -
     assert not programs.is_complete(tmp_path)
     etcd.unlink()
     assert not programs.is_complete(tmp_path)
+    with pytest.raises(Failed, match="left no etcd in"):
+        programs.mark_complete(tmp_path)
+
+
+async def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:
+    """Not a traceback of the operating system's."""
+    (tmp_path / "cache").write_text("a file")
+
+    with pytest.raises(Failed, match=r"writing .*cache/programs/lock: Not a directory") as raised:
+        await programs.ensure(tmp_path / "cache", lambda _progress: None)
+
+    assert "XDG_CACHE_HOME" in raised.value.hint
 
 
 def test_set_up_can_read_what_to_install() -> None:
