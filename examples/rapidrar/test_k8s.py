@@ -117,6 +117,7 @@ def lists(instance: Instance) -> None:
     """It lists what is in an archive."""
     answer = instance.post("/archives/list", GOOD)
     assert answer.status == http.HTTPStatus.OK, answer.body
+    assert answer.json()["format"] == "RAR 5"
     entries = answer.json()["entries"]
     assert isinstance(entries, list)
     assert {e["name"]: e["size"] for e in entries if e["kind"] == "file"} == {

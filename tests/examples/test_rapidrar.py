@@ -130,6 +130,7 @@ def test_rar_4_is_read(port: int) -> None:
 
     listed = ask(port, "POST", "/archives/list", body).json()
 
+    assert listed["format"] == "RAR 4"
     assert {entry["name"]: entry["size"] for entry in listed["entries"]} == {
         n: len(d) for n, d in files.items()
     }

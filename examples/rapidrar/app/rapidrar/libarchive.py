@@ -27,7 +27,6 @@ _declare("archive_read_open_filename", ctypes.c_int, ctypes.c_void_p, ctypes.c_c
 _declare("archive_read_next_header", ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p))
 _declare("archive_read_data", ctypes.c_ssize_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 _declare("archive_error_string", ctypes.c_char_p, ctypes.c_void_p)
-_declare("archive_format_name", ctypes.c_char_p, ctypes.c_void_p)
 _declare("archive_entry_pathname_w", ctypes.c_wchar_p, ctypes.c_void_p)
 _declare("archive_entry_symlink_w", ctypes.c_wchar_p, ctypes.c_void_p)
 _declare("archive_entry_hardlink_w", ctypes.c_wchar_p, ctypes.c_void_p)
@@ -64,11 +63,6 @@ class Archive:
         _lib.archive_read_support_format_rar5(self._handle)
         # No name means standard input.
         self._check(_lib.archive_read_open_filename(self._handle, None, _BLOCK))
-
-    @property
-    def format_name(self) -> str:
-        """RAR or RAR5; known after the first header."""
-        return str((_lib.archive_format_name(self._handle) or b"").decode())
 
     def entries(self) -> Iterator[Entry]:
         """The headers in order; the data of one may be read until the next is asked for."""

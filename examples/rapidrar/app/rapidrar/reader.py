@@ -22,9 +22,13 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class Reader:
-    """One pass over the RAR archive in `file`, which is also this process's standard input."""
+    """One pass over the RAR archive in `file`, which is also this process's standard input.
+
+    `version` is that of the format, known once the first entry was asked for.
+    """
 
     def __init__(self, file: BinaryIO, limits: Limits) -> None:
+        self.version = 0
         self._file = file
         self._limits = limits
         self._uploaded = os.fstat(file.fileno()).st_size
@@ -65,9 +69,9 @@ class Reader:
         """What the archive's headers say of each file in turn."""
         start = self._file.read(len(rar5.SIGNATURE))
         if start.startswith(rar4.SIGNATURE):
-            walk = rar4.file_headers(self._file)
+            self.version, walk = 4, rar4.file_headers(self._file)
         elif start == rar5.SIGNATURE:
-            walk = rar5.file_headers(self._file)
+            self.version, walk = 5, rar5.file_headers(self._file)
         else:
             raise Refusal(415, "NotRar", "this is not a RAR archive: it has neither signature, of RAR 4 or 5")
         # All of them now, so that a cut is seen before the first file is passed on.

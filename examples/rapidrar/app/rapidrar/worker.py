@@ -29,7 +29,9 @@ _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 def list_entries(reader: Reader, out: BinaryIO) -> None:
     """What is in the archive, by its headers."""
     entries = list(reader.entries())
-    _write_json(out, {"entries": list(map(_as_json, entries)), "bytes": sum(max(e.size, 0) for e in entries)})
+    size = sum(max(entry.size, 0) for entry in entries)
+    shown = [_as_json(entry) for entry in entries]
+    _write_json(out, {"format": f"RAR {reader.version}", "entries": shown, "bytes": size})
 
 
 def test(reader: Reader, out: BinaryIO) -> None:

@@ -48,10 +48,10 @@ function row(entry) {
 
 const deeds = {
   async list() {
-    const { entries, bytes } = await (await send("archives/list")).json();
+    const { format, entries, bytes } = await (await send("archives/list")).json();
     table.querySelector("tbody").replaceChildren(...entries.map(row));
     table.hidden = entries.length === 0;
-    say(`${entries.length} entries, ${bytes.toLocaleString()} bytes. Choose a name to download it.`);
+    say(`${format}: ${entries.length} entries, ${bytes.toLocaleString()} bytes. Choose a name to download it.`);
   },
   async test() {
     const { files, bytes } = await (await send("archives/test")).json();
