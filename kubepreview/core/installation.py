@@ -188,8 +188,11 @@ def _metrics_service() -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": keys.CONTROLLER, "namespace": keys.SYSTEM_NAMESPACE, "labels": _SELECTOR},
-        "spec": {"selector": _SELECTOR, "ports": [{"name": "http", "port": PORT, "targetPort": "http"}]},
+        "metadata": {"name": keys.CONTROLLER, "namespace": keys.SYSTEM_NAMESPACE, "labels": dict(_SELECTOR)},
+        "spec": {
+            "selector": dict(_SELECTOR),
+            "ports": [{"name": "http", "port": PORT, "targetPort": "http"}],
+        },
     }
 
 
@@ -205,7 +208,7 @@ def deployment(image: str, replicas: int) -> Object:
         },
         "spec": {
             "replicas": replicas,
-            "selector": {"matchLabels": _SELECTOR},
+            "selector": {"matchLabels": dict(_SELECTOR)},
             # The new one is ready, and waits for the lease, before the old one lets go of it.
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "template": {
