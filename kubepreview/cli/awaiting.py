@@ -105,7 +105,10 @@ class _Waiter:
         if self._follower.trouble:
             return Unreachable(f"{account}; the cluster does not answer: {self._follower.trouble.message}")
         if not self._seen:
-            return NotReady(f"{account}; the controller said nothing of it", hint=_NO_CONTROLLER)
+            return NotReady(
+                f"{account}; the controller said nothing of it",
+                hint="`kubepreview doctor` tells whether one runs; `kubepreview install` puts one there",
+            )
         return NotReady(
             f"{account}; last seen: {self._seen}",
             hint="it goes on by itself; wait longer with --timeout, or look with `kubepreview status`",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -11,11 +11,13 @@ from typing import Any
 
 import click
 
+from kubepreview.cli import places
 from kubepreview.cli.caller import Caller
 from kubepreview.core import keys
-from kubepreview.errors import Failed
+from kubepreview.errors import Failed, InvalidInput
 from kubepreview.kube import credentials
 from kubepreview.kube.client import Client
+from kubepreview.kube.credentials import Credentials
 from kubepreview.kube.errors import KindNotServed
 
 
@@ -46,7 +48,7 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @asynccontextmanager
 async def connect(connection: Connection, caller: Caller) -> AsyncGenerator[Client, None]:
     """A client of the chosen cluster; a cluster without our kinds is told as such."""
-    found = credentials.load(connection.kubeconfig, connection.context, caller.environ)
+    found = _credentials(connection, caller)
     async with Client(found, now=caller.now) as client:
         try:
             yield client
@@ -57,3 +59,23 @@ async def connect(connection: Connection, caller: Caller) -> AsyncGenerator[Clie
                 f"kubepreview is not installed in {found.server} ({found.source or 'in-cluster'})",
                 hint="a cluster administrator installs it with `kubepreview install`",
             ) from error
+
+
+def _credentials(connection: Connection, caller: Caller) -> Credentials:
+    try:
+        return credentials.load(connection.kubeconfig, connection.context, caller.environ)
+    except InvalidInput as error:
+        if connection.kubeconfig or caller.environ.get("KUBECONFIG") or not _has_local_cluster(caller):
+            raise
+        raise InvalidInput(
+            error.message,
+            hint='to use the cluster on this machine: eval "$(kubepreview cluster kubeconfig --export)"',
+        ) from error
+
+
+def _has_local_cluster(caller: Caller) -> bool:
+    from kubepreview.localcluster import cluster  # noqa: PLC0415  only for the hint of one error
+
+    with suppress(InvalidInput):
+        return cluster.inspect(places.state(caller.environ)).state not in ("absent", "stopped")
+    return False

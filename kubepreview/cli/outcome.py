@@ -90,8 +90,8 @@ def _taken_away(preview: Preview, asked: Asked) -> KubepreviewError | None:
         return _replaced(preview)
     if preview.spec.state == _CLOSED:
         return Refused(
-            f"pull request {number} was closed while its preview was awaited",
-            hint=f"`kubepreview status {number}` shows its receipt",
+            f"the preview of pull request {number} was closed at {now.observed_at.isoformat()}",
+            hint=f"`kubepreview status {number}` shows its receipt; a later `up` opens it again",
         )
     if now.sha != asked.revision.sha:
         return Refused(

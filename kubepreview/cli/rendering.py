@@ -16,6 +16,8 @@ from kubepreview.cli.streams import Streams
 from kubepreview.core import config, names
 from kubepreview.core.model import Entry, ProjectSpec
 from kubepreview.errors import InvalidInput, Problem
+from kubepreview.registry.digests import resolve_digest
+from kubepreview.registry.logins import read_docker_config
 from kubepreview.render import sources
 from kubepreview.render.images import Resolve
 from kubepreview.render.rendering import render
@@ -92,10 +94,15 @@ def images(given: Sequence[str], wanted: Sequence[str] = ()) -> Mapping[str, str
     return found
 
 
-def resolver(caller: Caller) -> Resolve | None:
+def resolver(caller: Caller) -> Resolve:
     """What asks registries for the digests of tags, with the user's own logins."""
-    del caller
-    return None
+    home = caller.environ.get("HOME", "/nonexistent")
+    folder = Path(caller.environ.get("DOCKER_CONFIG") or f"{home}/.docker")
+
+    async def resolve(reference: str) -> str:
+        return await resolve_digest(reference, credentials=read_docker_config(folder / "config.json"))
+
+    return resolve
 
 
 async def objects_of(

@@ -138,16 +138,20 @@ def print_error(error: KubepreviewError, streams: Streams) -> None:
     """What failed; each problem on its line; what to do next."""
     streams.err.write(click.style("error: ", fg="red", bold=True) if streams.has_colour else "error: ")
     streams.talk(error.message)
-    problems = error.problems if isinstance(error, InvalidInput) else ()
-    for problem in problems:
-        if str(problem) not in error.message:
-            streams.talk(f"  {problem}")
+    for problem in error.problems if isinstance(error, InvalidInput) else ():
+        # A message that is about one problem has told it, all but the cure.
+        is_told = problem.what in error.message
+        if line := problem.cure if is_told else str(problem):
+            streams.talk(f"  {line}")
     if error.hint:
         streams.talk()
         streams.talk(f"hint: {error.hint}")
 
 
 def _print_usage(error: click.ClickException, streams: Streams) -> None:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        streams.talk(error.format_message())
+        return
     context = error.ctx if isinstance(error, click.UsageError) else None
     hint = f"`{context.command_path} --help` tells the options" if context else ""
     print_error(InvalidInput(error.format_message(), hint=hint), streams)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Mapping
@@ -43,11 +42,6 @@ class Streams:
             has_colour=is_terminal and not is_dumb and not environ.get("NO_COLOR"),
             width=_width(err) if is_terminal else _DEFAULT_WIDTH,
         )
-
-    @classmethod
-    def captured(cls) -> Self:
-        """Streams into memory: no terminal, no colour."""
-        return cls(out=io.StringIO(), err=io.StringIO())
 
     def data(self, text: str) -> None:
         """A line of data. A file or pipe gets it as it is; a terminal is protected from it."""

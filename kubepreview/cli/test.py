@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -33,7 +34,7 @@ _STOP_S = 10.0
 @scope_options
 @connection_options
 @click.pass_obj
-def test(  # noqa: PLR0913  one argument for each group of options
+def test(
     caller: Caller,
     /,
     *,
@@ -115,19 +116,32 @@ async def _ready(
 
 async def _run(command: Sequence[str], directory: Path, environ: Mapping[str, str], streams: Streams) -> int:
     """Its exit code. Its two streams are ours; an interrupt ends it before us."""
+    both = (streams.out, streams.err)
+    out, err = (_descriptor(stream) for stream in both)
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, cwd=directory, env=environ, stdout=streams.out, stderr=streams.err
+            *command, cwd=directory, env=environ, stdout=out, stderr=err
         )
     except OSError as error:
-        raise InvalidInput(
-            f"the test `{shlex.join(command)}` could not be started: {error.strerror}"
-        ) from error
+        shown = shlex.join(command)
+        raise InvalidInput(f"the test `{shown}` could not be started: {error.strerror}") from error
     try:
-        return await process.wait()
+        said = await process.communicate()
     except asyncio.CancelledError:
         await _stop(process)
         raise
+    for stream, text in zip(both, said, strict=True):
+        stream.write((text or b"").decode(errors="replace"))
+    return process.returncode or 0
+
+
+def _descriptor(stream: TextIO) -> int:
+    """The stream's own file, so that a terminal stays one; a pipe for a stream in memory."""
+    try:
+        stream.flush()
+        return stream.fileno()
+    except OSError:
+        return asyncio.subprocess.PIPE
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
