@@ -1,0 +1,65 @@
+# `make help` lists the targets. Each does its own set-up, says what it installs before it does, and is free
+# the second time. `make demo` and `make test` need Debian, root and the package registries, and nothing else.
+
+BIN := .venv/bin
+# Tests that need no cluster, no root and no program but Python. The first failure ends them.
+PURE := tests/core tests/house
+# Where the demo's cluster is asked for; the tests have clusters of their own.
+KUBEPREVIEW := $(BIN)/kubepreview
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+.PHONY: help demo demo-down test test-pure check lint types imports dead-code fix bench setup programs environment
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: programs ## Watch two pull requests get their previews, on a cluster of this machine.
+	@$(KUBEPREVIEW) demo
+
+demo-down: environment ## Remove the demo's cluster.
+	@$(KUBEPREVIEW) cluster down
+
+test: setup ## Check and test everything, on a real Kubernetes node.
+	@$(MAKE) check
+	@$(MAKE) test-pure
+	@$(MAKE) programs
+	@$(BIN)/pytest --durations=15 tests $(PURE:%=--ignore=%)
+
+test-pure: environment ## Run the tests that need nothing but Python.
+	@$(BIN)/pytest --exitfirst --quiet $(PURE)
+
+check: environment ## Lint, format, types, import contracts, dead code, house rules.
+	@$(MAKE) --jobs=2 --output-sync=target lint types imports dead-code
+	@$(BIN)/pytest --quiet tests/house
+
+lint:
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+
+types:
+	@$(BIN)/mypy
+
+imports:
+	@$(BIN)/lint-imports --no-timings
+
+dead-code:
+	@$(BIN)/vulture
+
+fix: environment ## Mend what can be mended by a machine: lint, format, generated pages.
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/python -m tools.reference
+
+bench: programs ## Measure against kubectl; write benchmarks/latest.json.
+	@$(BIN)/python -m benchmarks
+
+setup: ## Install what is missing: Debian packages, and the Python environment in .venv.
+	@tools/setup
+
+environment: # only the Python environment: no root, no Debian
+	@tools/setup python
+
+programs: setup # the local cluster's programs: ten minutes on two cores the first time, then free
+	@$(BIN)/python -m tools.programs

@@ -1,0 +1,1 @@
+"""What the make targets call. No part of the product: nothing of `kubepreview` knows of it."""
