@@ -69,8 +69,8 @@ def build_and_push(
         push = ["--tls-verify=false", f"--digestfile={digest}", reference, f"docker://{reference}"]
         _run([*buildah, "push", *push], f"push {reference}")
         pushed = digest.read_text().strip()
-    # What lost its tag to this build would fill the disk, one image a build.
-    _run([*buildah, "rmi", "--prune", "--force"], f"remove untagged images from {storage}")
+    # The registry has it; kept here too, every build would leave an image behind.
+    _run([*buildah, "rmi", reference], f"remove {reference} from {storage}")
     return pushed
 
 

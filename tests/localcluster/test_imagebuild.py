@@ -147,11 +147,13 @@ def test_what_is_ignored_is_not_in_the_image(context: Path, registry: Registry) 
     assert build(context, registry) == before
 
 
-def test_no_mount_is_left_behind(context: Path, registry: Registry) -> None:
-    """What buildah mounts ends with it."""
+def test_nothing_is_left_behind(context: Path, registry: Registry) -> None:
+    """What buildah mounts ends with it, and an image that was pushed no longer takes room in the storage."""
     build(context, registry)
 
     assert str(context.parent) not in Path("/proc/self/mounts").read_text()
+    (index,) = (context.parent / "storage" / "layers").glob("*-images/images.json")
+    assert json.loads(index.read_text()) == []
 
 
 def test_a_base_that_is_not_there_is_not_pulled(context: Path, registry: Registry) -> None:
