@@ -188,6 +188,7 @@ class Client:
     ) -> bool:
         """Ask for its deletion; False if the server says it was already gone.
 
+        It is also False when the answer was lost on the way, and the object was gone when asked again.
         With `uid`, only that very object: WriteConflict if a newer one bears the name.
         """
         options = bodies.delete_options(uid=uid, grace_s=grace_s, propagation=propagation)

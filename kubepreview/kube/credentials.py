@@ -132,7 +132,8 @@ def _from_kubeconfig(config: Kubeconfig, context: str | None, environ: Mapping[s
 
 def _server(cluster: Section) -> str:
     server = cluster.required("server")
-    if urlsplit(server).scheme not in {"http", "https"} or not urlsplit(server).hostname:
+    is_url = urlsplit(server).scheme in {"http", "https"} and urlsplit(server).hostname
+    if not is_url or not server.isascii():
         raise cluster.wrong("server", f"{server!r} is not an http(s) URL")
     return server.rstrip("/")
 

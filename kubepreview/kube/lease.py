@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from kubepreview.errors import Conflict, Failed, InvalidInput, KubepreviewError, Unreachable
+from kubepreview.errors import Conflict, Failed, InvalidInput, KubepreviewError, NotFound, Unreachable
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import LEASES, Object
 
@@ -74,7 +74,7 @@ class LeaderElection:
     async def hold(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Wait to become leader, run `lead`, and give the lease back when it returns or fails.
 
-        LeadershipLost, once `lead` has been cancelled, if the lease could not be renewed in time.
+        LeadershipLost, once `lead` has been cancelled, if the lease was not renewed in time or taken away.
         """
         await self._acquire()
         try:
@@ -116,6 +116,8 @@ class LeaderElection:
                     await self._renew()
             except (Unreachable, TimeoutError) as error:
                 self.trouble = error
+            except NotFound as error:
+                raise self._taken_away("it was deleted") from error
             finally:
                 end_of_term.cancel()
 
@@ -145,9 +147,9 @@ class LeaderElection:
         except Conflict as error:
             # Written by another hand; or by ours, when the answer to an earlier renewal was lost.
             found = await self._client.get(LEASES, self._name, self._namespace)
-            if _spec(found).get("holderIdentity") != self.identity:
-                self._valid_until = -math.inf
-                raise self._lost() from error
+            holder = _spec(found).get("holderIdentity")
+            if holder != self.identity:
+                raise self._taken_away(f"{holder or 'nobody'} holds it") from error
             renewed = await self._client.replace(LEASES, self._record(found))
         if not self.is_leading:
             raise self._lost()
@@ -199,10 +201,15 @@ class LeaderElection:
         return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def _lost(self) -> LeadershipLost:
-        return LeadershipLost(
-            f"{self.identity} no longer leads: lease {self._namespace}/{self._name} was not renewed in "
-            f"{self._renew_deadline_s:g} s" + (f"; last trouble: {self.trouble!r}" if self.trouble else "")
-        )
+        after = f"; the last trouble was {self.trouble!r}" if self.trouble else ""
+        return self._no_longer(f"it was not renewed in {self._renew_deadline_s:g} s{after}")
+
+    def _taken_away(self, how: str) -> LeadershipLost:
+        self._valid_until = -math.inf
+        return self._no_longer(how)
+
+    def _no_longer(self, why: str) -> LeadershipLost:
+        return LeadershipLost(f"{self.identity} does not hold lease {self._namespace}/{self._name}: {why}")
 
     @property
     def _attempt_s(self) -> float:

@@ -131,7 +131,12 @@ class Transport:
         if self._credentials.tls_server_name:
             extensions["sni_hostname"] = self._credentials.tls_server_name
         return httpcore2.Request(
-            request.method, request.url, headers=headers, content=request.body, extensions=extensions
+            request.method,
+            request.url,
+            # Bytes, since httpcore2 takes text to be ASCII, and the name of a user may not be.
+            headers=[(name.encode(), value.encode()) for name, value in headers],
+            content=request.body,
+            extensions=extensions,
         )
 
     def _pools(self) -> tuple[httpcore2.AsyncConnectionPool, httpcore2.AsyncConnectionPool]:

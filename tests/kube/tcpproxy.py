@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeAlias
+
+_Stream: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass
@@ -50,11 +53,15 @@ class Wire:
             return
         self.connections |= {writer, up_writer}
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._pass(reader, up_writer))
-                group.create_task(self._pass(up_reader, writer))
+            await self.join((reader, writer), (up_reader, up_writer))
         finally:
             self.connections -= {writer, up_writer}
+
+    async def join(self, one: _Stream, other: _Stream) -> None:
+        """Pass bytes both ways until both have ended."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pass(one[0], other[1]))
+            group.create_task(self._pass(other[0], one[1]))
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -81,3 +88,33 @@ async def wire_to(port: int) -> AsyncIterator[Wire]:
         server.close()
         wire.mend()
         wire.cut()
+
+
+@dataclass
+class ConnectProxy:
+    """An HTTP proxy that knows CONNECT, and remembers what it was asked."""
+
+    port: int = 0
+    heads: list[str] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One tunnel."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.heads.append(head)
+        target = int(head.split(" ")[1].rpartition(":")[2])
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        wire = Wire(target)
+        wire.mend()
+        await wire.join((reader, writer), await asyncio.open_connection("127.0.0.1", target))
+
+
+@asynccontextmanager
+async def connect_proxy() -> AsyncIterator[ConnectProxy]:
+    """A proxy on a port of its own."""
+    proxy = ConnectProxy()
+    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()

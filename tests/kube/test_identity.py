@@ -19,6 +19,7 @@ from kubepreview.kube.credentials import Credentials, ExecPlugin
 from kubepreview.kube.resources import NAMESPACES, SERVICE_ACCOUNTS
 
 from .controlplane import ControlPlane
+from .tcpproxy import connect_proxy
 
 _NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -150,9 +151,21 @@ async def test_insecure_and_named(client: Client) -> None:
             await third.find(NAMESPACES, "default")
 
 
+async def test_through_a_proxy(apiserver: ControlPlane, client: Client) -> None:
+    """The proxy of the credentials is asked for a tunnel to the apiserver, with its own password."""
+    async with connect_proxy() as proxy:
+        url = f"http://user:secret@127.0.0.1:{proxy.port}"
+        async with Client(replace(client.credentials, proxy_url=url)) as proxied:
+            assert await proxied.find(NAMESPACES, "default")
+
+    (head,) = proxy.heads
+    assert head.startswith(f"CONNECT 127.0.0.1:{apiserver.port} HTTP/1.1")
+    assert "Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=" in head
+
+
 async def test_acting_as_the_kubeconfig_says(apiserver: ControlPlane, tmp_path: Path) -> None:
     """A kubeconfig written for the control plane works, with its `as` and `as-groups`."""
-    path = apiserver.write_kubeconfig(tmp_path / "kubeconfig", **{"as": "jane", "as-groups": ["dev"]})
+    path = apiserver.write_kubeconfig(tmp_path / "kubeconfig", **{"as": "jäne", "as-groups": ["dev"]})
 
     async with Client(credentials.load(path, None, {})) as jane:
-        assert await _who(jane) == "jane"
+        assert await _who(jane) == "jäne"

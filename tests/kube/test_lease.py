@@ -60,7 +60,7 @@ class _Throne:
             return True
 
         await wait_until(look, what=f"history {history}", timeout_s=20)
-        assert [re.sub(r" no longer leads.*", " lost", each) for each in self.history] == list(history)
+        assert [re.sub(r" does not hold lease.*", " lost", each) for each in self.history] == list(history)
 
 
 def _contender(
@@ -189,7 +189,7 @@ async def test_a_leader_whose_loop_was_blocked_stops_before_it_acts_again(
             child.kill()
             await child.wait()
 
-    assert b"lost: child no longer leads" in said
+    assert b"lost: child does not hold lease" in said
     assert "child" not in crowns[crowns.index("second") :]
 
 
@@ -252,6 +252,15 @@ async def test_a_lease_that_was_taken_away_ends_the_reign(client: Client, namesp
 
     lease = await client.get(LEASES, "controller", namespace)
     assert lease["spec"]["holderIdentity"] == "somebody"
+
+
+async def test_a_lease_that_is_deleted_ends_the_reign(client: Client, namespace: str) -> None:
+    """Without its lease a leader does not go on, since the next one would see it free."""
+    throne = _Throne()
+    async with _contending(_contender(client, namespace, "first"), throne):
+        await throne.wait_for("first begins")
+        await client.delete(LEASES, "controller", namespace)
+        await throne.wait_for("first begins", "first ends", "first lost")
 
 
 async def test_a_restarted_apiserver_does_not_end_a_reign(

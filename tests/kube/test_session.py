@@ -138,6 +138,17 @@ async def test_a_page_lost_to_compaction_starts_the_list_again() -> None:
     assert listed[0]["kind"] == "ConfigMap"
 
 
+async def test_logs() -> None:
+    """A log is read as text; followed, it comes line by line, with the last even if it has no end."""
+    async with odd_server(answer(200, "one\ntwo")) as odd, _client(odd) as client:
+        assert await client.logs("a", "web", container="main", previous=True) == "one\ntwo"
+        assert [line async for line in client.follow_logs("a", "web")] == ["one", "two"]
+
+    first, second = (request.splitlines()[0].split("?")[1].split(" ")[0] for request in odd.requests)
+    assert first == "container=main&tailLines=200&limitBytes=1048576&previous=true"
+    assert second == "tailLines=200&follow=true"
+
+
 def test_pauses_grow_and_are_bounded() -> None:
     """Each pause is at most twice the one before, none longer than the bound, and a server's wish is kept."""
     backoff = Backoff(0.1, 2.0)
