@@ -14,7 +14,6 @@ from kubepreview.kube.resources import (
     DEPLOYMENTS,
     NAMESPACES,
     PODS,
-    SERVICE_ACCOUNTS,
     SERVICES,
 )
 from kubepreview.kube.wait import NotYet, wait_until
@@ -64,19 +63,20 @@ async def wait_until_policies_act(client: Client, *, mutates: bool) -> str:
         # Said here, because the policy that would put it in may not act yet.
         "automountServiceAccountToken": False,
     }
-    await client.apply(namespace, manager=keys.CLI_MANAGER)
-    try:
+
+    async def look() -> bool:
+        there = await client.apply(namespace, manager=keys.CLI_MANAGER)
+        if "deletionTimestamp" in there["metadata"]:
+            raise NotYet(f"namespace {CANARY} of an earlier try is still going")
         await client.apply(account, manager=keys.CLI_MANAGER)
+        await _see_refused(client)
+        if mutates:
+            await _see_mutated(client)
+        return True
 
-        async def look() -> bool:
-            await _see_refused(client)
-            if mutates:
-                await _see_mutated(client)
-            return True
-
+    try:
         await wait_until(look, what="the admission policies act", timeout_s=_QUICK_S)
     finally:
-        await client.delete(SERVICE_ACCOUNTS, "canary", CANARY)
         await client.delete(NAMESPACES, CANARY)
     return f"{len(policies.POLICIES)} policies"
 

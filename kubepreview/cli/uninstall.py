@@ -13,6 +13,7 @@ import click
 
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect, connection_options
+from kubepreview.cli.installing import CANARY
 from kubepreview.cli.output import as_yaml
 from kubepreview.cli.stages import Stage, perform
 from kubepreview.core import installation, keys
@@ -76,7 +77,7 @@ async def _refuse_or_close(caller: Caller, client: Client, *, close: bool, timeo
     if is_open and close:
         await perform(caller.streams, [Stage("close previews", lambda: _close(client, is_open, timeout_s))])
         is_open = []
-    spaces = await client.list(NAMESPACES, labels=f"{keys.MANAGED}=true")
+    spaces = await _preview_spaces(client)
     if not is_open and not spaces:
         return
     there = [f"Preview {_where(obj)} is open" for obj in is_open]
@@ -86,6 +87,15 @@ async def _refuse_or_close(caller: Caller, client: Client, *, close: bool, timeo
         hint="`kubepreview uninstall --close-previews` closes them all and waits for their receipts; "
         "a namespace without a Preview is yours to delete",
     )
+
+
+async def _preview_spaces(client: Client) -> list[Object]:
+    """The namespaces that look like a preview's; a canary that an install was killed beside is ended."""
+    spaces = await client.list(NAMESPACES, labels=f"{keys.MANAGED}=true")
+    canaries = [obj for obj in spaces if obj["metadata"]["name"] == CANARY]
+    for _ in canaries:
+        await client.delete(NAMESPACES, CANARY)
+    return [obj for obj in spaces if obj not in canaries]
 
 
 async def _close(client: Client, previews: Sequence[Object], timeout_s: float) -> str:

@@ -1,0 +1,170 @@
+"""`init`: look at a repository, and write its first preview.yml."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kubepreview.cli import config_file
+from kubepreview.cli.caller import Caller
+from kubepreview.core import config, scaffold
+from kubepreview.core.scaffold import Facts, Found
+from kubepreview.errors import InvalidInput, Refused
+from kubepreview.render import documents
+
+_KUSTOMIZATION = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_CHART = "Chart.yaml"
+_DOCKERFILE = re.compile(r"(Dockerfile|Containerfile)(\.(?!dockerignore)[\w-]+)?|[\w-]+\.Dockerfile")
+_TESTS = ("test_k8s.py", "test_preview.py")
+# Not written by the repository's people, or not about what runs.
+_SKIPPED = frozenset({"node_modules", "vendor", "venv", "dist", "build", "target", "site-packages"})
+_MAX_FILES = 20_000
+_MAX_DEPTH = 8
+_MAX_MANIFEST_BYTES = 256 * 1024
+_REMOTE = re.compile(r"[:/]([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+?)(?:\.git)?/?")
+_GIT_TIMEOUT_S = 10
+
+
+@click.command()
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--dry-run", is_flag=True, help="Print the file; write nothing.")
+@click.pass_obj
+def init(caller: Caller, /, *, force: bool, dry_run: bool) -> None:
+    """Write .github/preview.yml for this repository, with each line explained.
+
+    Looks for Dockerfiles, kustomizations, Helm charts, manifests and a test. Nothing is sent anywhere.
+    """
+    root = config_file.repository_root(caller.directory)
+    there = config_file.find(root)
+    if there and not (force or dry_run):
+        raise Refused(f"{there} is there already", hint="--force writes over it; --dry-run prints instead")
+    facts = look(root)
+    text = scaffold.text(facts)
+    config_file.parse(text, config.FILE_NAMES[0])
+    for line in _seen(facts):
+        caller.streams.talk(line)
+    if dry_run:
+        caller.streams.data(text.rstrip("\n"))
+        return
+    target = there or root / config.FILE_NAMES[0]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
+    caller.streams.talk(f"✓ wrote {target}")
+    caller.streams.talk(
+        "Next: read it through, then `kubepreview render` shows what a preview would be made of"
+    )
+
+
+def look(root: Path) -> Facts:
+    """See the repository: names of files, and what plain manifests say. Links are not followed."""
+    files = sorted(_files(root))
+    by_name = {path: path.name for path in files}
+    kustomizations = _folders(path for path, name in by_name.items() if name in _KUSTOMIZATION)
+    charts = _folders(path for path, name in by_name.items() if name == _CHART)
+    return Facts(
+        folder=root.resolve().name,
+        repository=_repository(root),
+        dockerfiles=tuple(str(path) for path, name in by_name.items() if _DOCKERFILE.fullmatch(name)),
+        kustomizations=kustomizations,
+        charts={chart: _values(root / chart / "values.yaml") for chart in charts},
+        objects=tuple(_objects(root, files, charts)),
+        tests=tuple(str(path) for path, name in by_name.items() if name in _TESTS),
+    )
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """The repository's own files, from its root; no hidden folders, and not more than a person has."""
+    count = 0
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        for path in sorted(folder.iterdir()):
+            if path.is_symlink():
+                continue
+            inside = path.relative_to(root)
+            if path.is_dir() and not path.name.startswith(".") and path.name not in _SKIPPED:
+                if len(inside.parts) <= _MAX_DEPTH:
+                    waiting.append(path)
+            elif path.is_file():
+                count += 1
+                if count > _MAX_FILES:
+                    raise InvalidInput(
+                        f"{root} holds more than {_MAX_FILES} files", hint="run it inside the repository"
+                    )
+                yield inside
+
+
+def _folders(paths: Iterator[Path]) -> tuple[str, ...]:
+    return tuple(sorted({str(path.parent) for path in paths}))
+
+
+def _objects(root: Path, files: list[Path], charts: tuple[str, ...]) -> Iterator[Found]:
+    """The objects of plain manifests; a file that is none, or a template, is passed over."""
+    for path in files:
+        is_chart = any(path.is_relative_to(chart) for chart in charts)
+        if path.suffix not in (".yaml", ".yml") or path.name in _KUSTOMIZATION or is_chart:
+            continue
+        for value in _documents(root / path):
+            if _is_object(value):
+                yield Found(str(path), value)
+
+
+def _documents(path: Path) -> list[Any]:
+    try:
+        if path.stat().st_size > _MAX_MANIFEST_BYTES:
+            return []
+        return [document.value for document in documents.parse(path.read_bytes(), path.name)]
+    except (InvalidInput, OSError):
+        # Not a manifest as it stands; `render` tells why if it is one after all.
+        return []
+
+
+def _is_object(value: Any) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
+        return False
+    words = (value.get("apiVersion"), value.get("kind"), value["metadata"].get("name"))
+    return all(isinstance(word, str) and word for word in words)
+
+
+def _values(path: Path) -> dict[str, Any]:
+    documents_of = _documents(path) if path.is_file() else []
+    return documents_of[0] if documents_of and isinstance(documents_of[0], dict) else {}
+
+
+def _repository(root: Path) -> str:
+    """owner/name of the remote `origin`; empty where git does not tell."""
+    if shutil.which("git") is None:
+        return ""
+    try:
+        told = subprocess.run(  # noqa: S603 - an argument list of ours, without a shell
+            ["git", "-C", str(root), "remote", "get-url", "origin"],  # noqa: S607 - the user's own git
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=_GIT_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired:
+        return ""
+    found = re.search(_REMOTE.pattern + r"$", told.stdout.strip())
+    return f"{found[1]}/{found[2]}" if found else ""
+
+
+def _seen(facts: Facts) -> Iterator[str]:
+    kinds = sorted({found.object["kind"] for found in facts.objects})
+    seen = {
+        "repository": facts.repository,
+        "Dockerfiles": shlex.join(facts.dockerfiles),
+        "kustomizations": shlex.join(facts.kustomizations),
+        "charts": shlex.join(facts.charts),
+        "objects": f"{len(facts.objects)} ({', '.join(kinds)})" if kinds else "",
+        "tests": shlex.join(facts.tests),
+    }
+    for what, found in seen.items():
+        yield f"  {what:<16}{found or 'none'}"
