@@ -1,0 +1,165 @@
+"""A team whose previews run in the cluster of the tests: it pushes commits, and types commands."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kubepreview.cli.image_build import Recipe, build_and_push
+from kubepreview.core.keys import CONTROLLER, SYSTEM_NAMESPACE
+from kubepreview.localcluster.cluster import RunningCluster
+from tests.cluster.machine import kubectl
+from tests.commands import Ended, environment, kubepreview
+
+PROJECT = "rapidrar"
+CONTROL_NAMESPACE = "rapidrar-previews"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "rapidrar"
+
+
+def sha(digit: str) -> str:
+    """The SHA of a commit, easy to tell from others."""
+    return digit * 40
+
+
+@dataclass(frozen=True)
+class Team:
+    """The cluster with kubepreview and a project in it, and a folder to write checkouts into."""
+
+    cluster: RunningCluster
+    folder: Path
+    cache: Path
+    images: dict[str, str] = field(default_factory=dict)
+
+    def image(self, commit: str) -> str:
+        """The service of the example at `commit`, built from its Dockerfile, by digest."""
+        if commit not in self.images:
+            recipe = Recipe(
+                folder=EXAMPLE,
+                dockerfile=EXAMPLE / "Dockerfile",
+                tag=f"{PROJECT}:{commit[:7]}",
+                arguments={"REVISION": commit},
+            )
+            self.images[commit] = build_and_push(recipe, self.cluster.registry, self.cache)
+        return self.images[commit]
+
+    def checkout(self, name: str, *objects: dict[str, Any] | str, **preview_yml: Any) -> Path:
+        """A checkout with these manifests (text is written as it is) and a preview.yml."""
+        root = self.folder / name
+        (root / ".github").mkdir(parents=True, exist_ok=True)
+        (root / "k8s").mkdir(exist_ok=True)
+        config = {"project": PROJECT, "manifests": {"files": ["k8s"]}, **preview_yml}
+        (root / ".github" / "preview.yml").write_text(yaml.safe_dump(config))
+        for old in (root / "k8s").iterdir():
+            old.unlink()
+        for index, obj in enumerate(objects):
+            text = obj if isinstance(obj, str) else yaml.safe_dump(obj)
+            (root / "k8s" / f"{index:02}.yaml").write_text(text)
+        return root
+
+    def service(self, commit: str, number: int, **container: Any) -> Path:
+        """A checkout with the example's service at `commit`; `container` replaces fields of its container."""
+        return self.checkout(f"pr-{number}", *application(self.image(commit), **container))
+
+    def type(self, *argv: str, directory: Path | None = None) -> Ended:
+        """Type a command in a checkout."""
+        return kubepreview(
+            *argv, environ=environment(self.cluster.kubeconfig), directory=directory or self.folder
+        )
+
+    def up(self, number: int, root: Path, commit: str, *flags: str) -> Ended:
+        """`kubepreview up` of a checkout."""
+        return self.type("up", str(number), f"--root={root}", f"--sha={commit}", *flags, directory=root)
+
+    def down(self, number: int, *flags: str) -> Ended:
+        """`kubepreview down`."""
+        return self.type("down", str(number), f"--project={PROJECT}", *flags)
+
+    def preview(self, number: int) -> dict[str, Any]:
+        """The Preview as the apiserver has it."""
+        said = kubectl(
+            self.cluster,
+            f"--namespace={CONTROL_NAMESPACE}",
+            "get",
+            "preview",
+            f"pr-{number}",
+            "--output=json",
+        )
+        found: dict[str, Any] = json.loads(said)
+        return found
+
+    def condition(self, number: int, kind: str) -> tuple[str, str]:
+        """One condition's status and reason."""
+        for each in self.preview(number)["status"]["conditions"]:
+            if each["type"] == kind:
+                return each["status"], each["reason"]
+        raise AssertionError(f"pr-{number} has no condition {kind}")
+
+    def names(self, kind: str, namespace: str = "") -> list[str]:
+        """The names of all objects of a kind."""
+        where = (f"--namespace={namespace}",) if namespace else ("--all-namespaces",)
+        said = kubectl(self.cluster, "get", kind, *where, "--output=jsonpath={.items[*].metadata.name}")
+        return said.split()
+
+    def ask(self, number: int, path: str) -> tuple[int, str]:
+        """What a visitor of the preview gets: code and text."""
+        host, port = self.cluster.ingress
+        request = urllib.request.Request(
+            f"http://{host}:{port}{path}", headers={"Host": f"pr-{number}.{PROJECT}.localhost:{port}"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the same
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def kill_controller(self) -> None:
+        """End the controller's container as a crash would: no warning, no last words."""
+        kubectl(
+            self.cluster,
+            f"--namespace={SYSTEM_NAMESPACE}",
+            *(
+                "delete",
+                "pod",
+                f"--selector=app.kubernetes.io/name={CONTROLLER}",
+                "--grace-period=0",
+                "--force",
+            ),
+            *("--wait=false", "--ignore-not-found"),
+        )
+
+
+def application(image: str, *, replicas: int = 1, **container: Any) -> list[dict[str, Any]]:
+    """A Deployment and its Service, with the example's container."""
+    labels = {"app": "web"}
+    main: dict[str, Any] = {
+        "name": "web",
+        "image": image,
+        "ports": [{"name": "http", "containerPort": 8080}],
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1},
+        **container,
+    }
+    spec = {"containers": [main], "terminationGracePeriodSeconds": 1, "enableServiceLinks": False}
+    return [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "web"},
+            "spec": {
+                "replicas": replicas,
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": spec},
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "web"},
+            "spec": {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]},
+        },
+    ]
