@@ -1,0 +1,43 @@
+"""What holds for every test: the rules of `tests.strict`, a limit in time, and the versions in the header."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import re
+from pathlib import Path
+
+import pytest
+
+from kubepreview.cli import places
+from kubepreview.localcluster import toolchain
+
+pytest_plugins = ["tests.strict"]
+
+TESTS = Path(__file__).parent
+
+# The longest that a test of a folder may take, in seconds; elsewhere the limit of pyproject.toml holds.
+# A limit ends what hangs. It is no measurement: a busy machine does not come near it.
+LIMITS_S = {"core": 5, "house": 5, "render": 30, "cli": 30, "cluster": 300}
+
+
+def pytest_report_header() -> str:
+    """Name the versions that decide what a failure means."""
+    go = asyncio.run(toolchain.find(places.cache(os.environ)))  # noqa: TID251 - an entry point
+    kubernetes = re.search(r"k8s\.io/kubernetes (v\S+)", (toolchain.SOURCE / "go.mod").read_text())
+    versions = {
+        "Python": platform.python_version(),
+        "Linux": platform.release(),
+        "Go": go.version if go else f"{toolchain.wheel_version()} (to be installed)",
+        "Kubernetes": kubernetes[1] if kubernetes else "(none in go.mod)",
+    }
+    return "versions: " + ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test the limit of its folder, unless it names one itself."""
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder in LIMITS_S and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(LIMITS_S[folder]))
