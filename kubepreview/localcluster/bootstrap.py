@@ -27,12 +27,9 @@ _PLURALS = {
     "Service": "services",
     "ServiceAccount": "serviceaccounts",
 }
-# A query for the A record of kubernetes.default.svc.cluster.local, id 1, recursion desired.
-_DNS_QUERY = (
-    b"\0\1\1\0\0\1\0\0\0\0\0\0"
-    + b"".join(bytes([len(label)]) + label for label in b"kubernetes.default.svc.cluster.local".split(b"."))
-    + b"\0\0\1\0\1"
-)
+# The head of a DNS query: id 1, recursion desired, one question.
+_DNS_HEAD = bytes.fromhex("0001 0100 0001 0000 0000 0000")
+_DNS_TYPE_A_IN = bytes.fromhex("0001 0001")
 
 Look = Callable[[], Awaitable[str]]
 
@@ -98,8 +95,10 @@ def listens(socket: Path) -> Look:
     return look
 
 
-def resolves(server: IPv4Address) -> Look:
-    """A look that is content when the cluster's DNS knows the cluster."""
+def resolves(server: IPv4Address, name: str = "kubernetes.default.svc.cluster.local") -> Look:
+    """A look that is content when the DNS server has an address for the name."""
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    query = _DNS_HEAD + labels + b"\0" + _DNS_TYPE_A_IN
 
     async def look() -> str:
         answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -110,7 +109,7 @@ def resolves(server: IPv4Address) -> Look:
         except OSError as error:
             return str(error)
         with contextlib.closing(transport):
-            transport.sendto(_DNS_QUERY)
+            transport.sendto(query)
             try:
                 async with asyncio.timeout(0.3):
                     answer = await answered

@@ -57,7 +57,8 @@ def identities(node: str, ranges: Ranges) -> Iterator[Identity]:
     yield Identity(file="admin", common_name="kubernetes-admin", organization="system:masters")
     yield Identity(file="node", common_name=f"system:node:{node}", organization="system:nodes")
     for user in ("kube-controller-manager", "kube-scheduler", "kube-proxy", "kube-router"):
-        yield Identity(file=user, common_name=f"system:{user}")
+        # The first two serve their health with it as well.
+        yield Identity(file=user, common_name=f"system:{user}", addresses=loopback)
 
 
 def issue(node: str, ranges: Ranges, now: dt.datetime) -> Mapping[str, bytes]:

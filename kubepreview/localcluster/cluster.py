@@ -14,35 +14,44 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from kubepreview.errors import Failed, NotFound, NotReady, Refused
+from kubepreview.errors import Failed, NotFound, NotReady
 from kubepreview.localcluster import (
     bootstrap,
     command,
+    configure,
     host,
     images,
-    network,
     preflight,
     programs,
-    ranges,
     status,
 )
-from kubepreview.localcluster.config import NodeConfig, Ports, SystemImages
+from kubepreview.localcluster.config import NodeConfig
+from kubepreview.localcluster.configure import DEFAULT_NAME, ClusterOptions
 from kubepreview.localcluster.layout import StateDirectory
 from kubepreview.localcluster.programs import Programs
 from kubepreview.localcluster.progress import Progress
 from kubepreview.localcluster.services import import_arguments
 from kubepreview.localcluster.status import NodeStatus
 
-Report = Callable[[Progress], None]
+__all__ = [
+    "DEFAULT_NAME",
+    "ClusterOptions",
+    "ClusterStatus",
+    "RunningCluster",
+    "down",
+    "inspect",
+    "kubeconfig",
+    "load",
+    "logs",
+    "up",
+]
 
-DEFAULT_NAME = "kubepreview"
-DEFAULT_INGRESS_PORT = 8080
-DEFAULT_REGISTRY_PORT = 5000
+Report = Callable[[Progress], None]
 
 _LOCK_TIMEOUT_S = 300.0
 _START_TIMEOUT_S = 180.0
@@ -51,18 +60,6 @@ _MEND_TIMEOUT_S = 30.0
 _ANSWER_TIMEOUT_S = 15.0
 _POLL_S = 0.03
 _IMPORT_TIMEOUT_S = 600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterOptions:
-    """What the user may choose. A port of 0 is chosen once, and kept for the life of the cluster."""
-
-    state_root: Path
-    cache: Path
-    name: str = DEFAULT_NAME
-    ingress_port: int = DEFAULT_INGRESS_PORT
-    api_port: int = 0
-    registry_port: int = DEFAULT_REGISTRY_PORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,17 +95,21 @@ async def up(options: ClusterOptions, report: Report) -> RunningCluster:
     built = await programs.ensure(options.cache, report)
     archives = images.system_images(built, options.cache)
     async with host.exclusive(state, _LOCK_TIMEOUT_S):
-        before = _read_config(state)
-        config = _configure(state, options, built, archives, before)
-        if before == config and host.is_alive(state) and await _mended(state, config, report):
-            return _running(state, config)
-        await host.clear(state)
-        _check_machine(config)
-        _write_config(state, config)
-        host.start(state)
-        await _follow(state, report, _START_TIMEOUT_S)
-        await _serves(state, config)
+        before = configure.read(state)
+        with configure.claimed_ranges(state, before) as own:
+            config = configure.configure(state, options, built, archives, own, before)
+            if before != config or not host.is_alive(state) or not await _mended(state, config, report):
+                await _start(state, config, report)
         return _running(state, config)
+
+
+async def _start(state: StateDirectory, config: NodeConfig, report: Report) -> None:
+    await host.clear(state)
+    configure.check(config)
+    configure.write(state, config)
+    host.start(state)
+    await _follow(state, report, _START_TIMEOUT_S)
+    await _serves(state, config)
 
 
 async def down(state_root: Path, name: str = DEFAULT_NAME) -> bool:
@@ -128,22 +129,25 @@ async def down(state_root: Path, name: str = DEFAULT_NAME) -> bool:
 def inspect(state_root: Path, name: str = DEFAULT_NAME) -> ClusterStatus:
     """What is known of the cluster, without touching it."""
     state = StateDirectory.of(state_root, name)
-    config, node = _read_config(state), status.read(state.status)
+    config, node = configure.read(state), status.read(state.status)
     if config is None:
         return ClusterStatus(name=name, state="absent", node=None, running=None)
     running = _running(state, config)
     alive = host.is_alive(state)
-    word = _state_word(node, alive=alive)
+    settled = node is not None and _is_settled(state, node)
+    word = _state_word(node, alive=alive, settled=settled)
     processes = host.processes(state) if alive else frozenset()
     return ClusterStatus(name=name, state=word, node=node, running=running, processes=processes)
 
 
-def _state_word(node: NodeStatus | None, *, alive: bool) -> str:
+def _state_word(node: NodeStatus | None, *, alive: bool, settled: bool) -> str:
+    if node is not None and node.state == "failed":
+        return "failed"
     if not alive:
-        return "failed" if node and node.state == "failed" else "stopped"
+        return "stopped"
     if node is None or node.state != "ready":
         return "starting"
-    return "ready" if node.settled() else "mending"
+    return "ready" if settled else "mending"
 
 
 def kubeconfig(state_root: Path, name: str = DEFAULT_NAME) -> Path:
@@ -173,7 +177,7 @@ def logs(state_root: Path, name: str, component: str) -> Path:
 async def load(state_root: Path, name: str, image: str, built: Programs) -> str:
     """Put an image into the node: an archive (docker save, OCI), or a reference this machine can pull."""
     state = StateDirectory.of(state_root, name)
-    config = _read_config(state)
+    config = configure.read(state)
     first = host.first_process(state)
     if config is None or not first:
         raise _absent(name)
@@ -200,54 +204,6 @@ async def _import(config: NodeConfig, first: int, archive: Path) -> str:
     return ended.or_fail(f"loading {archive} into cluster {config.name}")
 
 
-def _configure(
-    state: StateDirectory,
-    options: ClusterOptions,
-    built: Programs,
-    archives: Mapping[str, Path],
-    before: NodeConfig | None,
-) -> NodeConfig:
-    """What the node shall be: as asked, and otherwise as it was."""
-    return NodeConfig(
-        name=state.name,
-        state=str(state.path),
-        cgroup=state.cgroup,
-        host_interface=state.host_interface,
-        bridge=state.bridge,
-        ranges=before.ranges if before else ranges.allocate(network.host_routes()),
-        ports=Ports(
-            ingress=options.ingress_port or (before.ports.ingress if before else host.free_port()),
-            api=options.api_port or (before.ports.api if before else host.free_port()),
-            registry=options.registry_port or (before.ports.registry if before else host.free_port()),
-        ),
-        programs={name: str(built.path(name)) for name in programs.NAMES},
-        images=_system_images(archives),
-        archives={reference: str(path) for reference, path in archives.items()},
-    )
-
-
-def _system_images(archives: Mapping[str, Path]) -> SystemImages:
-    by_name = {PurePosixPath(reference).name.partition(":")[0]: reference for reference in archives}
-    return SystemImages(pause=by_name["pause"], coredns=by_name["coredns"], traefik=by_name["traefik"])
-
-
-def _check_machine(config: NodeConfig) -> None:
-    """Refuse what another program of this machine has taken, before the node stumbles over it."""
-    taken = ranges.overlaps(config.ranges, network.host_routes())
-    if taken:
-        raise Refused(
-            f"cluster {config.name} was given addresses that this machine now routes elsewhere: {taken}",
-            hint=f"`kubepreview cluster down --name {config.name}`, and up again, gives it others",
-        )
-    ports = {"ingress": config.ports.ingress, "api": config.ports.api, "registry": config.ports.registry}
-    for use, port in ports.items():
-        if not host.is_free(port):
-            raise Refused(
-                f"port {port} of 127.0.0.1, for the {use} of cluster {config.name}, is in use",
-                hint=f"end what listens there (`ss -ltnp 'sport = :{port}'`), or choose with --{use}-port",
-            )
-
-
 async def _mended(state: StateDirectory, config: NodeConfig, report: Report) -> bool:
     """Whether a node that runs is well, or becomes so by itself."""
     try:
@@ -268,7 +224,8 @@ async def _follow(state: StateDirectory, report: Report, timeout_s: float) -> No
     while True:
         alive = host.is_alive(state)  # asked first: what a dead node wrote is then complete
         node = status.read(state.status)
-        if node is not None and node.settled() and not waited:
+        settled = node is not None and _is_settled(state, node)
+        if settled and not waited:
             return
         waited = True
         for step, ready_after_s in _news(node, told):
@@ -277,11 +234,16 @@ async def _follow(state: StateDirectory, report: Report, timeout_s: float) -> No
             raise Failed(f"cluster {state.name}: {node.failure}", hint=node.hint or _log_hint(state))
         if not alive:
             raise Failed(f"cluster {state.name}: the node's first process ended", hint=_log_hint(state))
-        if node is not None and node.settled():
+        if settled:
             return
         if loop.time() - started > timeout_s:
             raise NotReady(f"cluster {state.name} is not ready after {timeout_s:g} s: {_unready(node)}")
         await asyncio.sleep(_POLL_S)
+
+
+def _is_settled(state: StateDirectory, node: NodeStatus) -> bool:
+    """Whether all is ready, and still there: the kernel knows of a killed program a moment earlier."""
+    return node.settled() and node.programs() <= host.numbers(state).keys()
 
 
 def _news(node: NodeStatus | None, told: set[str]) -> list[tuple[str, float]]:
@@ -327,25 +289,6 @@ def _running(state: StateDirectory, config: NodeConfig) -> RunningCluster:
         ingress_class="traefik",
         host_address=config.ranges.host,
     )
-
-
-def _read_config(state: StateDirectory) -> NodeConfig | None:
-    try:
-        return NodeConfig.from_json(state.config.read_text())
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as error:
-        raise Failed(
-            f"{state.config} is not one that this version understands: {error}",
-            hint=f"`kubepreview cluster down --name {state.name}` removes the cluster and its data",
-        ) from error
-
-
-def _write_config(state: StateDirectory, config: NodeConfig) -> None:
-    unfinished = state.config.with_suffix(".new")
-    unfinished.write_text(config.to_json())
-    unfinished.replace(state.config)
-    state.status.unlink(missing_ok=True)
 
 
 def _absent(name: str) -> NotFound:

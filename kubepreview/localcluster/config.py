@@ -44,6 +44,7 @@ class NodeConfig:
     programs: Mapping[str, str]
     images: SystemImages
     archives: Mapping[str, str] = field(default_factory=dict)
+    recipe: str = ""
 
     def program(self, name: str) -> str:
         """Where the program is; an unknown name is a mistake of ours, told as KeyError."""

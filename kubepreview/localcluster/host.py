@@ -9,12 +9,13 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from kubepreview.errors import Conflict, Failed
 from kubepreview.localcluster import cgroups, network
 from kubepreview.localcluster.layout import StateDirectory
+from kubepreview.localcluster.ranges import Ranges
 
 _POLL_S = 0.03
 # The kernel ends processes and frees namespaces well within a second; this is for a machine that swaps.
@@ -104,14 +105,22 @@ def processes(state: StateDirectory) -> frozenset[int]:
     return cgroups.processes(_trees(), state.cgroup)
 
 
+def numbers(state: StateDirectory) -> Mapping[int, int]:
+    """The node's processes: their number inside, and the host's."""
+    found = {}
+    for pid in processes(state):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            inside = next(line for line in lines if line.startswith("NSpid:")).split()[2:]
+            # Processes of pods have a third number, in namespaces of their own.
+            if len(inside) == 1:
+                found[int(inside[0])] = pid
+    return found
+
+
 def first_process(state: StateDirectory) -> int:
     """The node's first process, by the host's count; 0 when there is none."""
-    for pid in sorted(processes(state)):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-                if line.startswith("NSpid:") and line.split()[2:] == ["1"]:
-                    return pid
-    return 0
+    return numbers(state).get(1, 0)
 
 
 def entering(pid: int) -> Sequence[str]:
@@ -135,6 +144,20 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def claim(ranges: Ranges) -> socket.socket | None:
+    """Claim the ranges against every other `up` of this machine, until the socket is closed; None when taken.
+
+    A name in the abstract namespace is the kernel's: nothing of it is left when its holder is killed.
+    """
+    claimed = socket.socket(socket.AF_UNIX)
+    try:
+        claimed.bind(f"\0kubepreview/{ranges.pods}")
+    except OSError:
+        claimed.close()
+        return None
+    return claimed
 
 
 async def _until_gone(is_there: Callable[[], bool], what: str) -> None:

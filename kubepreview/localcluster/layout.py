@@ -18,6 +18,11 @@ CNI_CONFIG = CONFIG / "cni"
 REGISTRY_HOSTS = CONFIG / "registry-hosts"
 CONTAINERD_SOCKET = PurePosixPath("/run/containerd/containerd.sock")
 
+# The node's first process keeps the host's network namespace open under this number, for those of its
+# programs that have work to do there.
+HOST_NETWORK_DESCRIPTOR = 100
+HOST_NETWORK = f"/proc/1/fd/{HOST_NETWORK_DESCRIPTOR}"
+
 # A cluster's name is also the name of its node and of a directory.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 

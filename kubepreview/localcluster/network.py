@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from kubepreview.localcluster.config import NodeConfig
+from kubepreview.localcluster.layout import HOST_NETWORK
 from kubepreview.localcluster.process import run
 
 _NODE_INTERFACE = "eth0"
@@ -20,10 +21,10 @@ _SETTINGS = {
 }
 
 
-def joining(config: NodeConfig, host_network: str) -> Iterator[list[str]]:
+def joining(config: NodeConfig) -> Iterator[list[str]]:
     """The commands that join node and host, run inside the node. Process 1 is the node's first."""
     ranges, outside = config.ranges, config.host_interface
-    on_host = ["nsenter", f"--net={host_network}", "ip"]
+    on_host = ["nsenter", f"--net={HOST_NETWORK}", "ip"]
     yield [*on_host, "link", "add", outside, "type", "veth", "peer", "name", _NODE_INTERFACE, "netns", "1"]
     yield [*on_host, "address", "add", f"{ranges.host}/{ranges.link.prefixlen}", "dev", outside]
     yield [*on_host, "link", "set", outside, "up"]
@@ -35,9 +36,9 @@ def joining(config: NodeConfig, host_network: str) -> Iterator[list[str]]:
         yield [*on_host, "route", "add", str(network), "via", str(ranges.node)]
 
 
-def join(config: NodeConfig, host_network: str) -> None:
+def join(config: NodeConfig) -> None:
     """Run them, and set what the node's network needs of the kernel."""
-    for command in joining(config, host_network):
+    for command in joining(config):
         run(command)
     for setting, value in _SETTINGS.items():
         (Path("/proc/sys") / setting).write_text(value)

@@ -14,135 +14,29 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from kubepreview.errors import Failed, KubepreviewError
+from kubepreview.errors import KubepreviewError
 from kubepreview.localcluster import cgroups, mounts, network, services, status
-from kubepreview.localcluster.bootstrap import wait_until
-from kubepreview.localcluster.components import files, kubeconfig, publish
+from kubepreview.localcluster.components import files, kubeconfig
 from kubepreview.localcluster.config import NodeConfig
-from kubepreview.localcluster.layout import NODE_STATE
-from kubepreview.localcluster.process import Child, ChildExited, Reaper
-from kubepreview.localcluster.services import TIMEOUT_S, Service, Step
-from kubepreview.localcluster.status import ComponentStatus, NodeStatus
+from kubepreview.localcluster.layout import HOST_NETWORK_DESCRIPTOR, NODE_STATE
+from kubepreview.localcluster.process import Reaper
+from kubepreview.localcluster.status import NodeStatus
+from kubepreview.localcluster.supervisor import Supervisor
 
-_FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 5.0
-# A program that ran this long was well; the next pause is short again.
-_WELL_AFTER_S = 30.0
 # No variable of the user's shell, and no proxy, reaches the programs.
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-@dataclass(slots=True)
-class Supervisor:
-    """Everything below the first process."""
-
-    reaper: Reaper
-    logs: Path
-    status_file: Path
-    status: NodeStatus = field(default_factory=NodeStatus)
-    done: dict[str, asyncio.Event] = field(default_factory=dict)
-    started_s: float = 0.0
-
-    async def run(self, programs: Sequence[Service], deeds: Sequence[Step]) -> None:
-        """Start everything as soon as what it needs is there; then keep the programs running for ever."""
-        self.started_s = asyncio.get_running_loop().time()
-        for name in (*(program.name for program in programs), *(deed.name for deed in deeds)):
-            self.done[name] = asyncio.Event()
-            self.status.components[name] = ComponentStatus()
-        self._write()
-        async with asyncio.TaskGroup() as group:
-            for program in programs:
-                group.create_task(self._keep(program))
-            for deed in deeds:
-                group.create_task(self._once(deed))
-            for event in self.done.values():
-                await event.wait()
-            self.status.state = "ready"
-            self._write()
-
-    async def _once(self, step: Step) -> None:
-        begun = await self._begin(step.name, step.needs)
-        if callable(step.run):
-            await step.run()
-        else:
-            child = self.reaper.spawn(step.name, step.run, self._log(step.name))
-            code = await child.exited
-            if code != 0:
-                raise ChildExited(child.account(code, self._now() - begun))
-        self._finish(step.name, begun, "done")
-
-    async def _keep(self, service: Service) -> None:
-        """The first run must become ready; later ones are tried for as long as the node lives."""
-        begun = await self._begin(service.name, service.needs)
-        component = self.status.components[service.name]
-        pause_s = _FIRST_PAUSE_S
-        while True:
-            child = self.reaper.spawn(service.name, service.argv, self._log(service.name))
-            component.pid = child.pid
-            self._write()
-            if await self._ready(service, child):
-                self._finish(service.name, begun, "ready")
-            code = await child.exited
-            lived_s = self._now() - begun
-            account = child.account(code, lived_s)
-            if not self.done[service.name].is_set():
-                raise ChildExited(account)
-            component.state, component.last_exit, component.pid = "restarting", account, 0
-            component.restarts += 1
-            self._write()
-            pause_s = _FIRST_PAUSE_S if lived_s > _WELL_AFTER_S else min(pause_s * 2, _LONGEST_PAUSE_S)
-            await asyncio.sleep(pause_s)
-            begun = self._now()
-
-    async def _ready(self, service: Service, child: Child) -> bool:
-        """Whether it became ready before it ended. Neither, for too long, is an error."""
-
-        async def look() -> str:
-            return "" if child.exited.done() else await service.ready()
-
-        try:
-            await wait_until(look, what=f"{service.name} ready", timeout_s=TIMEOUT_S)
-        except KubepreviewError as error:
-            said = "\n".join(f"  {line}" for line in child.last_lines())
-            raise Failed(f"{error.message}; it runs, and its last lines are:\n{said}") from error
-        return not child.exited.done()
-
-    async def _begin(self, name: str, needs: tuple[str, ...]) -> float:
-        for need in needs:
-            await self.done[need].wait()
-        self.status.components[name].state = "starting"
-        self._write()
-        return self._now()
-
-    def _finish(self, name: str, begun: float, state: str) -> None:
-        component, now = self.status.components[name], self._now()
-        component.state = state
-        if not self.done[name].is_set():
-            component.took_s, component.ready_after_s = round(now - begun, 3), round(now - self.started_s, 3)
-        self.done[name].set()
-        self._write()
-
-    def _log(self, name: str) -> Path:
-        return self.logs / f"{name.replace(' ', '-').replace(':', '-')}.log"
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def _write(self) -> None:
-        status.write(self.status_file, self.status)
-
-
-def prepare(config: NodeConfig, host_network: str, now: dt.datetime) -> None:
+def prepare(config: NodeConfig, now: dt.datetime) -> None:
     """Make the node's place: cgroup, name, mounts, network, files and keys."""
     trees = cgroups.hierarchies(Path("/proc/mounts").read_text())
     cgroups.create(trees, config.cgroup)
     cgroups.enter(trees, config.cgroup)
     socket.sethostname(config.name)
     mounts.mount(config)
-    network.join(config, host_network)
+    network.join(config)
     write_files(config, Path(NODE_STATE), now)
 
 
@@ -179,7 +73,7 @@ def environment(config: NodeConfig) -> dict[str, str]:
     return {"PATH": ":".join((*own, _SYSTEM_PATH)), "HOME": "/root", "LANG": "C.UTF-8"}
 
 
-async def serve(config: NodeConfig, host_network: str) -> None:
+async def serve(config: NodeConfig) -> None:
     """Run the node until it is told to end, or something of its start fails."""
     reaper = Reaper(environment(config))
     reaper.install()
@@ -189,26 +83,29 @@ async def serve(config: NodeConfig, host_network: str) -> None:
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
-        await supervisor.run(tuple(services.services(config, host_network)), tuple(services.steps(config)))
-    except* KubepreviewError as group:
-        first = group.exceptions[0]
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise first from None
+        await supervisor.run(tuple(services.services(config)), tuple(services.steps(config)))
+    except BaseExceptionGroup as group:
+        raise _first(group) from None
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What failed first is why the rest was cancelled."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def main(arguments: Sequence[str]) -> int:
     """The entry point."""
     state, descriptor, alive = arguments
-    for inherited in (descriptor, alive):
-        os.set_inheritable(int(inherited), False)  # noqa: FBT003 - the standard library's signature
+    os.dup2(int(descriptor), HOST_NETWORK_DESCRIPTOR, inheritable=False)
+    os.close(int(descriptor))
+    os.set_inheritable(int(alive), False)  # noqa: FBT003 - the standard library's signature
     status_file = Path(state, "status.json")
-    host_network = publish.HOST_NETWORK.format(descriptor=descriptor)
     config = NodeConfig.from_json(Path(state, "cluster.json").read_text())
     try:
         now = dt.datetime.now(dt.UTC)  # noqa: TID251 - an entry point
-        prepare(config, host_network, now)
-        asyncio.run(serve(config, host_network))
+        prepare(config, now)
+        asyncio.run(serve(config))
     except KubepreviewError as error:
         failed = status.read(status_file) or NodeStatus()
         failed.state, failed.failure, failed.hint = "failed", error.message, error.hint

@@ -71,12 +71,12 @@ def overlaps(ranges: Ranges, taken: Iterable[IPv4Network]) -> IPv4Network | None
     return None
 
 
-def allocate(taken: Iterable[IPv4Network]) -> Ranges:
-    """The first choice that is free."""
+def free(taken: Iterable[IPv4Network]) -> Iterator[Ranges]:
+    """The choices that collide with nothing, in the order of preference; at the end of them, Refused."""
     networks = tuple(taken)
     for ranges in candidates():
         if overlaps(ranges, networks) is None:
-            return ranges
+            yield ranges
     raise Refused(
         "no address range is free for a local cluster: this machine routes every candidate in 10.0.0.0/8",
         hint="`ip route` lists them; `kubepreview cluster down --name …` removes a cluster you no longer use",

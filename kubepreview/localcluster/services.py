@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubepreview.localcluster import addons, bootstrap
+from kubepreview.localcluster import addons, bootstrap, recipe
 from kubepreview.localcluster.components import (
     apiserver,
-    containerd,
     controllers,
     etcd,
     kube_proxy,
     kube_router,
     kubeconfig,
     kubelet,
-    publish,
-    registry,
 )
 from kubepreview.localcluster.config import NodeConfig
 from kubepreview.localcluster.layout import CONTAINERD_SOCKET, PKI
+from kubepreview.localcluster.process import Child
 
 # The longest that anything of a start takes on a slow machine, times a few.
 TIMEOUT_S = 90.0
+
+
+# Says nothing when this run of the program is ready, and otherwise why it is not.
+Ready = Callable[[Child], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Service:
 
     name: str
     argv: Sequence[str]
-    ready: bootstrap.Look
+    ready: Ready
     needs: tuple[str, ...] = ()
 
 
@@ -46,62 +47,60 @@ class Step:
     run: Callable[[], Awaitable[None]] | Sequence[str]
 
 
-def services(config: NodeConfig, host_network: str) -> Iterator[Service]:
+def services(config: NodeConfig) -> Iterator[Service]:
     """Every program of the node."""
-    known = bootstrap.trusting(Path(PKI / "ca.crt"))
-    self_signed = ssl._create_unverified_context()  # noqa: S323, SLF001 - our own children, on our own loopback
+    argv = recipe.arguments(config)
+    authority = bootstrap.trusting(Path(PKI / "ca.crt"))
 
-    def local(port: int, path: str = "/healthz") -> bootstrap.Look:
-        return bootstrap.answers(f"http://127.0.0.1:{port}{path}")
+    def local(port: int, path: str = "/healthz") -> Ready:
+        return _whoever(bootstrap.answers(f"http://127.0.0.1:{port}{path}"))
 
-    def local_tls(port: int) -> bootstrap.Look:
-        return bootstrap.answers(f"https://127.0.0.1:{port}/healthz", self_signed)
+    def local_tls(port: int, path: str = "/healthz") -> Ready:
+        return _whoever(bootstrap.answers(f"https://127.0.0.1:{port}{path}", authority))
 
-    yield Service(name="etcd", argv=etcd.arguments(config), ready=bootstrap.answers(f"{etcd.HEALTH}/readyz"))
+    yield Service(name="etcd", argv=argv["etcd"], ready=local(etcd.HEALTH_PORT, "/readyz"))
     yield Service(
         name="kube-apiserver",
-        argv=apiserver.arguments(config),
-        ready=bootstrap.answers(f"{kubeconfig.APISERVER}/readyz", known),
+        argv=argv["kube-apiserver"],
+        ready=local_tls(apiserver.PORT, "/readyz"),
         needs=("etcd",),
     )
     yield Service(
         name="containerd",
-        argv=containerd.arguments(config),
-        ready=bootstrap.listens(Path(CONTAINERD_SOCKET)),
+        argv=argv["containerd"],
+        ready=_whoever(bootstrap.listens(Path(CONTAINERD_SOCKET))),
     )
-    yield Service(
-        name="registry", argv=registry.arguments(config), ready=local(config.ports.registry, "/v2/")
-    )
-    yield Service(name="publish", argv=publish.arguments(config, host_network), ready=_at_once)
+    yield Service(name="registry", argv=argv["registry"], ready=local(config.ports.registry, "/v2/"))
+    yield Service(name="publish", argv=argv["publish"], ready=_says_ready)
     yield Service(
         name="kube-controller-manager",
-        argv=controllers.controller_manager_arguments(config),
+        argv=argv["kube-controller-manager"],
         ready=local_tls(controllers.CONTROLLER_MANAGER_PORT),
         needs=("kube-apiserver",),
     )
     yield Service(
         name="kube-scheduler",
-        argv=controllers.scheduler_arguments(config),
+        argv=argv["kube-scheduler"],
         ready=local_tls(controllers.SCHEDULER_PORT),
         needs=("kube-apiserver",),
     )
     yield Service(
         name="kubelet",
-        argv=kubelet.arguments(config),
+        argv=argv["kubelet"],
         ready=local(kubelet.HEALTH_PORT),
         # A pod whose image is not there yet would wait out the kubelet's back-off.
         needs=("kube-apiserver", "containerd", *map(image_step, config.archives)),
     )
     yield Service(
         name="kube-proxy",
-        argv=kube_proxy.arguments(config),
+        argv=argv["kube-proxy"],
         ready=local(kube_proxy.HEALTH_PORT),
         # It looks for its Node once a second, so that it is best not early.
         needs=("node registered",),
     )
     yield Service(
         name="kube-router",
-        argv=kube_router.arguments(config),
+        argv=argv["kube-router"],
         ready=local(kube_router.HEALTH_PORT),
         # It ends when it finds no Node of its name, and no right to look for one.
         needs=("node registered", "addons"),
@@ -154,5 +153,11 @@ def import_arguments(config: NodeConfig, archive: str) -> list[str]:
     ]
 
 
-async def _at_once() -> str:
-    return ""
+def _whoever(look: bootstrap.Look) -> Ready:
+    """A program that is known by the answers at its address."""
+    return lambda _child: look()
+
+
+async def _says_ready(child: Child) -> str:
+    """A program that listens where the node cannot look, and tells when it does."""
+    return "" if "ready" in child.last_lines() else f"{child.name} has not said that it is ready"

@@ -39,6 +39,10 @@ class NodeStatus:
         components = {name: ComponentStatus(**value) for name, value in raw.pop("components").items()}
         return cls(components=components, **raw)
 
+    def programs(self) -> frozenset[int]:
+        """The processes of the programs, as the node counts."""
+        return frozenset(component.pid for component in self.components.values() if component.pid)
+
     def settled(self) -> bool:
         """Whether every program runs and every step is done, now."""
         return self.state == "ready" and all(

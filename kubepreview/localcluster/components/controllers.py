@@ -19,6 +19,8 @@ def controller_manager_arguments(config: NodeConfig) -> list[str]:
         f"--authorization-kubeconfig={kubeconfig}",
         "--bind-address=127.0.0.1",
         f"--secure-port={CONTROLLER_MANAGER_PORT}",
+        f"--tls-cert-file={PKI / 'kube-controller-manager.crt'}",
+        f"--tls-private-key-file={PKI / 'kube-controller-manager.key'}",
         "--leader-elect=false",
         "--use-service-account-credentials=true",
         # Each controller fetches a token of its own at the start; the default of 20 a second makes that 5 s.
@@ -49,6 +51,8 @@ def scheduler_arguments(config: NodeConfig) -> list[str]:
         f"--authorization-kubeconfig={kubeconfig}",
         "--bind-address=127.0.0.1",
         f"--secure-port={SCHEDULER_PORT}",
+        f"--tls-cert-file={PKI / 'kube-scheduler.crt'}",
+        f"--tls-private-key-file={PKI / 'kube-scheduler.key'}",
         "--leader-elect=false",
         "--profiling=false",
     ]

@@ -7,7 +7,7 @@ from kubepreview.localcluster.layout import NODE_STATE, PKI
 
 CLIENT = "https://127.0.0.1:2379"
 PEER = "https://127.0.0.1:2380"
-HEALTH = "http://127.0.0.1:2381"
+HEALTH_PORT = 2381
 
 
 def arguments(config: NodeConfig) -> list[str]:
@@ -21,7 +21,7 @@ def arguments(config: NodeConfig) -> list[str]:
         f"--listen-peer-urls={PEER}",
         f"--initial-advertise-peer-urls={PEER}",
         f"--initial-cluster={config.name}={PEER}",
-        f"--listen-metrics-urls={HEALTH}",
+        f"--listen-metrics-urls=http://127.0.0.1:{HEALTH_PORT}",
         "--client-cert-auth=true",
         "--peer-client-cert-auth=true",
         f"--trusted-ca-file={PKI / 'ca.crt'}",

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from kubepreview.localcluster.components import apiserver
 from kubepreview.localcluster.config import NodeConfig
-
-# The node's first process keeps this descriptor of the host's network open.
-HOST_NETWORK = "/proc/1/fd/{descriptor}"
+from kubepreview.localcluster.layout import HOST_NETWORK
 
 
-def arguments(config: NodeConfig, host_network: str) -> list[str]:
+def arguments(config: NodeConfig) -> list[str]:
     """It runs in the host's network, and otherwise lives and dies with the node."""
     ranges, ports = config.ranges, config.ports
     return [
         "nsenter",
-        f"--net={host_network}",
+        f"--net={HOST_NETWORK}",
         config.program("publish"),
         f"127.0.0.1:{ports.ingress}={ranges.ingress}:80",
         f"127.0.0.1:{ports.api}={ranges.node}:{apiserver.PORT}",

@@ -1,0 +1,156 @@
+"""What a machine is lent and must get back, and the hands that reach into a running cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kubepreview.localcluster import configure, host
+from kubepreview.localcluster.cluster import RunningCluster
+from kubepreview.localcluster.config import NodeConfig
+from kubepreview.localcluster.layout import StateDirectory
+
+_KUBECTL = Path(sys.executable).with_name("kubectl")
+
+
+def run(*command: str, stdin: str = "", check: bool = True, timeout_s: float = 60) -> str:
+    """A command's output; with `check`, anything but success fails the test with its words."""
+    done = subprocess.run(  # noqa: S603 - the test's own words
+        command, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+    assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout if check else done.stdout + done.stderr
+
+
+def kubectl(running: RunningCluster, *arguments: str, stdin: str = "", check: bool = True) -> str:
+    """The administrator's kubectl."""
+    return run(str(_KUBECTL), f"--kubeconfig={running.kubeconfig}", *arguments, stdin=stdin, check=check)
+
+
+def apply(running: RunningCluster, *objects: Mapping[str, Any], check: bool = True) -> str:
+    """Apply objects; without `check`, return what the server said against it."""
+    manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+    return kubectl(running, "apply", "--server-side", "-f", "-", stdin=manifest, check=check)
+
+
+def state_of(running: RunningCluster) -> StateDirectory:
+    """The cluster's directory."""
+    return StateDirectory(running.kubeconfig.parent)
+
+
+def config_of(running: RunningCluster) -> NodeConfig:
+    """What the node was told."""
+    config = configure.read(state_of(running))
+    assert config is not None
+    return config
+
+
+def pod(name: str, image: str, *arguments: str, **spec: Any) -> dict[str, Any]:
+    """A pod of one container, as small as can be."""
+    container = {"name": "main", "image": image, "args": list(arguments)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": {"containers": [container], "terminationGracePeriodSeconds": 0, **spec},
+    }
+
+
+def namespace(name: str, **labels: str) -> dict[str, Any]:
+    """A namespace."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def processes_of_pod(running: RunningCluster, in_namespace: str, name: str) -> list[int]:
+    """The processes of a pod, by the host's count."""
+    uid = kubectl(running, "-n", in_namespace, "get", "pod", name, "-o", "jsonpath={.metadata.uid}")
+    return [pid for pid in sorted(host.processes(state_of(running))) if uid in _read(pid, "cgroup")]
+
+
+def program_of(running: RunningCluster, name: str) -> int:
+    """The process of one of the node's programs, by the host's count."""
+    for pid in sorted(host.processes(state_of(running))):
+        if Path(_read(pid, "cmdline").split("\0")[0]).name == name:
+            return pid
+    raise AssertionError(f"no {name} runs in cluster {running.name}")
+
+
+def outer_process(running: RunningCluster) -> int:
+    """The process that made the namespaces, and waits for the node's first process."""
+    return int(_read(host.first_process(state_of(running)), "stat").rpartition(")")[2].split()[1])
+
+
+def lent(digest: str) -> dict[str, list[str]]:
+    """All of this machine that a cluster of this digest uses: each list is empty when it is gone.
+
+    Listed whole, not by asking the code under test: what is compared is the machine before and after.
+    """
+    return {
+        "processes": [line for line in _command_lines() if digest in line or "/var/lib/kubepreview" in line],
+        "mounts": sorted(Path("/proc/self/mounts").read_text().splitlines()),
+        "interfaces": sorted(path.name for path in Path("/sys/class/net").iterdir()),
+        "routes": run("ip", "route", "show", "table", "all").splitlines(),
+        "addresses": run("ip", "-brief", "address").splitlines(),
+        "rules": run("nft", "list", "ruleset").splitlines(),
+        "ipsets": run("ipset", "list", "-name").splitlines(),
+        "cgroups": sorted(str(path) for path in _cgroups()),
+        "network namespaces": run("ip", "netns", "list").splitlines(),
+        "directories": [path for path in _HOST_DIRECTORIES if Path(path).exists()],
+        "kernel": [Path("/proc/sys", name).read_text() for name in _KERNEL],
+    }
+
+
+# Where a kubelet, a container runtime or a CNI would leave things, unless it was kept from it.
+_HOST_DIRECTORIES = (
+    "/etc/cni",
+    "/etc/kubernetes",
+    "/opt/cni",
+    "/opt/containerd",
+    "/opt/nri",
+    "/run/containerd",
+    "/run/cni",
+    "/run/kubepreview",
+    "/usr/libexec/kubernetes",
+    "/var/lib/cni",
+    "/var/lib/containerd",
+    "/var/lib/etcd",
+    "/var/lib/kubelet",
+    "/var/lib/kubepreview",
+    "/var/log/containers",
+    "/var/log/pods",
+)
+_KERNEL = (
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+    "net/ipv4/ip_forward",
+    "net/netfilter/nf_conntrack_max",
+    "net/netfilter/nf_conntrack_tcp_timeout_established",
+)
+
+
+def _cgroups() -> Iterator[Path]:
+    for path, _, _ in os.walk("/sys/fs/cgroup"):
+        if "kubepreview" in path or "kubepods" in path:
+            yield Path(path)
+
+
+def _command_lines() -> Iterator[str]:
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            yield _read(int(path.name), "cmdline").replace("\0", " ")
+
+
+def _read(pid: int, file: str) -> str:
+    try:
+        return Path("/proc", str(pid), file).read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
