@@ -67,10 +67,15 @@ def parse(raw: bytes, file: str, *, is_rendered: bool = False) -> list[Document]
 
 @contextmanager
 def gathering(problems: list[Problem]) -> Iterator[None]:
-    """Keep the problems of an InvalidInput raised inside, and go on after the block."""
+    """Keep the problems of an InvalidInput raised inside, and go on after the block.
+
+    One that names no place has none to keep, and passes.
+    """
     try:
         yield
     except InvalidInput as error:
+        if not error.problems:
+            raise
         problems.extend(error.problems)
 
 

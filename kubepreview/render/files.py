@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from kubepreview.errors import Problem
@@ -22,7 +21,7 @@ def load(tree: Tree, paths: tuple[str, ...], problems: list[Problem]) -> list[Ma
     files: list[Path] = []
     for path in paths:
         with gathering(problems):
-            files.extend(_files(tree, path))
+            files.extend(_files(tree, path, problems))
     if len(files) > _MAX_FILES:
         where = ", ".join(paths)
         raise Malformed(where, f"holds {len(files)} files, more than {_MAX_FILES}", "name the files")
@@ -34,18 +33,18 @@ def load(tree: Tree, paths: tuple[str, ...], problems: list[Problem]) -> list[Ma
     return manifests
 
 
-def _files(tree: Tree, written: str) -> Iterator[Path]:
+def _files(tree: Tree, written: str, problems: list[Problem]) -> list[Path]:
     path = tree.find(written)
     if path.is_file():
-        yield path
-        return
+        return [path]
     names = sorted(entry.name for entry in path.iterdir() if entry.suffix in _SUFFIXES)
     if not names:
         folders = sorted({file.parent for file in path.rglob("*") if file.suffix in _SUFFIXES})
         below = ", ".join(tree.shown(folder) for folder in folders[:5])
         cure = f"folders below are not read; name them: {below}" if below else "name a folder that has some"
         raise Malformed(written, "has no YAML or JSON files", cure)
+    found = []
     for name in names:
-        file = tree.find(name, start=path, where=tree.shown(path / name))
-        if file.is_file():
-            yield file
+        with gathering(problems):
+            found.append(tree.find(name, start=path, where=tree.shown(path / name)))
+    return [file for file in found if file.is_file()]

@@ -7,7 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kubepreview.errors import InvalidInput, Problem
@@ -49,12 +49,24 @@ async def load(
     }
     if problems:
         return Change(())
-    answer = await _ask(request, source.chart)
+    return _read(await _ask(request, source.chart), folder, tree, problems)
+
+
+def _read(answer: dict[str, Any], folder: Path, tree: Tree, problems: list[Problem]) -> Change:
     shown = tree.shown(folder)
-    problems.extend(_faults(answer, shown, tree))
-    found = list(_manifests(answer.get("manifests", {}), shown, problems))
-    crds = [f"CustomResourceDefinitions of the chart are left out: {', '.join(answer['crds'])}"]
-    return _without_hooks(found, notes=crds if answer.get("crds") else [])
+    if "error" in answer:
+        said = " ".join(answer["error"].replace(f"{tree.root}/", "").split())
+        place = _PLACE.search(said)
+        where = f"{PurePosixPath(shown, place[1])}:{place[2]}" if place else shown
+        problems.append(Problem(where=where, what=f"helm: {said}"))
+        return Change(())
+    for path in answer["random"]:
+        what = "is not the same when rendered again (random values, or the time)"
+        problems.append(Problem(where=_file(path, shown), what=what, cure=_RANDOM_CURE))
+    found = list(_manifests(answer["manifests"], shown, problems))
+    crds = ", ".join(answer["crds"])
+    notes = [f"CustomResourceDefinitions of the chart are left out: {crds}"] if crds else []
+    return _without_hooks(found, notes)
 
 
 async def _ask(request: dict[str, Any], shown: str) -> dict[str, Any]:
@@ -69,18 +81,6 @@ async def _ask(request: dict[str, Any], shown: str) -> dict[str, Any]:
         )
     answer: dict[str, Any] = json.loads(result.stdout)
     return answer
-
-
-def _faults(answer: dict[str, Any], shown: str, tree: Tree) -> Iterator[Problem]:
-    error = answer.get("error")
-    if error is not None:
-        said = " ".join(str(error).replace(f"{tree.root}/", "").split())
-        place = _PLACE.search(said)
-        where = f"{PurePosixPath(shown, place[1])}:{place[2]}" if place else shown
-        yield Problem(where=where, what=f"helm: {said}")
-    for path in answer.get("random", ()):
-        what = "is not the same when rendered again (random values, or the time)"
-        yield Problem(where=_file(path, shown), what=what, cure=_RANDOM_CURE)
 
 
 def _manifests(rendered: dict[str, str], shown: str, problems: list[Problem]) -> Iterator[Manifest]:

@@ -147,7 +147,7 @@ def _named(value: Object) -> Iterator[_Named]:
     for key in ("configMapGenerator", "secretGenerator"):
         for path, item in _mappings(value, key):
             # An entry is `path`, or `key=path`.
-            files = [text.rpartition("=")[2] for _, text in _texts(item.get("files"), ())]
+            files = [text.partition("=")[2] or text for _, text in _texts(item.get("files"), ())]
             yield from _list((*path, "files"), files, "data")
             yield from _list((*path, "envs"), item.get("envs"), "data")
             yield from _list((*path, "env"), [item.get("env")], "data")

@@ -24,7 +24,7 @@ async def load(tree: Tree, path: str, problems: list[Problem]) -> list[Manifest]
     scan.folder(folder, where=path)
     if problems:
         return []
-    result = await programs.run([_kubectl(), "kustomize", str(folder)], what=f"kustomize {path}")
+    result = await programs.run([kubectl(), "kustomize", str(folder)], what=f"kustomize {path}")
     if result.code != 0:
         said = " ".join(result.stderr.replace(f"{tree.root}/", "").split())
         problems.append(Problem(where=path, what=f"kustomize: {said.removeprefix('error: ')}"))
@@ -36,7 +36,8 @@ async def load(tree: Tree, path: str, problems: list[Problem]) -> list[Manifest]
     return [_placed(manifest, scan.manifests) for manifest in manifests]
 
 
-def _kubectl() -> str:
+def kubectl() -> str:
+    """The path of kubectl: of its wheel if that is installed, else of the machine."""
     try:
         files = metadata.files(_WHEEL) or []
     except metadata.PackageNotFoundError:

@@ -1,0 +1,1 @@
+"""Rendering, against the real kustomize and the real Helm; no cluster, no registry."""
