@@ -15,6 +15,8 @@ from kubepreview.errors import Failed
 # Where the node's own programs run; pods are beside it. On v2 a cgroup with children holds no process.
 _PROGRAMS = "node"
 _V2_CONTROLLERS = ("cpuset", "cpu", "io", "memory", "pids")
+# Among the mount options of a v1 tree, those that name what it controls; a v2 tree tells in a file.
+_V1_CONTROLLERS = frozenset({"blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "memory", "pids"})
 _POLL_S = 0.02
 
 
@@ -33,8 +35,7 @@ def hierarchies(mounts: str) -> tuple[Hierarchy, ...]:
     for line in mounts.splitlines():
         _, path, kind, options, *_ = line.split()
         if kind in ("cgroup", "cgroup2"):
-            names = frozenset(options.split(",")) if kind == "cgroup" else frozenset()
-            found[path] = Hierarchy(Path(path), kind == "cgroup2", names)
+            found[path] = Hierarchy(Path(path), kind == "cgroup2", _V1_CONTROLLERS & set(options.split(",")))
     return tuple(found[path] for path in sorted(found))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import shutil
@@ -43,7 +44,9 @@ _TRIALS: Mapping[str, tuple[str, str]] = {
         "overlay",
     ),
 }
-_NAMESPACES = "network, mount and pid namespaces"
+NAMESPACES = "network, mount and pid namespaces"
+# Counted on a running node (24), and some for its pods. All of one user share the kernel's 128.
+INOTIFY_INSTANCES = 32
 _ELSEWHERE = "or use a cluster you have, with `--context NAME`"
 
 
@@ -56,6 +59,7 @@ class Machine:
     programs: frozenset[str]
     features: Mapping[str, str]  # feature → "" or why not
     controllers: frozenset[str]
+    inotify_instances: int  # how many more may be had, as far as a node needs them
 
 
 def findings(machine: Machine) -> Iterator[Problem]:
@@ -82,6 +86,12 @@ def findings(machine: Machine) -> Iterator[Problem]:
             what=f"no controller {', '.join(lacking)}",
             cure="mount cgroup2 at /sys/fs/cgroup, with these controllers enabled in the kernel",
         )
+    if machine.inotify_instances < INOTIFY_INSTANCES:
+        yield Problem(
+            where="inotify",
+            what=f"a node takes {INOTIFY_INSTANCES} instances, and {machine.inotify_instances} are left",
+            cure="sysctl fs.inotify.max_user_instances=1024, or end another cluster",
+        )
 
 
 def require(machine: Machine) -> None:
@@ -106,6 +116,7 @@ def look() -> Machine:
         programs=programs,
         features=_try_features(programs) if usable else {},
         controllers=_controllers() if usable else frozenset(),
+        inotify_instances=_inotify_instances() if usable else 0,
     )
 
 
@@ -123,9 +134,20 @@ def _try_features(programs: frozenset[str]) -> Mapping[str, str]:
         [*unshare, "sh", "-c", "\n".join(script)], capture_output=True, text=True, check=False, timeout=30
     )
     if "begun" not in done.stdout:
-        return {_NAMESPACES: done.stderr.strip() or f"unshare exited with {done.returncode}"}
+        return {NAMESPACES: done.stderr.strip() or f"unshare exited with {done.returncode}"}
     answers = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     return {feature: answers.get(feature, "the trial gave no answer") for feature in _TRIALS}
+
+
+def _inotify_instances() -> int:
+    """How many more this user may have, counted up to what a node needs: by taking them for a moment."""
+    libc = ctypes.CDLL(None)
+    taken: list[int] = []
+    while len(taken) < INOTIFY_INSTANCES and (descriptor := libc.inotify_init1(os.O_CLOEXEC)) >= 0:
+        taken.append(descriptor)
+    for descriptor in taken:
+        os.close(descriptor)
+    return len(taken)
 
 
 def _controllers() -> frozenset[str]:
