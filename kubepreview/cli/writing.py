@@ -96,10 +96,10 @@ async def _bury(client: Client, scope: Scope, declared: Declared, observed_at: d
 
 async def _patch(client: Client, present: Preview, declared: Declared, now: dt.datetime) -> Preview:
     last = present.spec.revision.observed_at
+    if present.spec.state == "Closed" and (declared.observed_at or last) <= last:
+        return present
     # An event is told as it was, so that the fence judges it; a person's word is the latest there is.
     observed_at = declared.observed_at or max(now, last)
-    if present.spec.state == "Closed" and observed_at <= last:
-        return present
     patch = {
         "metadata": {"resourceVersion": present.metadata.resource_version},
         "spec": {"state": "Closed", "revision": {"observedAt": wire(observed_at)}},

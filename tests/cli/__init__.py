@@ -1,0 +1,1 @@
+"""The command line: its frame and its everyday commands."""
