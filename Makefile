@@ -2,11 +2,6 @@
 # the second time. `make demo` and `make test` need Debian, root and the package registries, and nothing else.
 
 BIN := .venv/bin
-# Tests that need no cluster, no root and no program but Python. The first failure ends them.
-PURE := tests/core tests/house
-# Where the demo's cluster is asked for; the tests have clusters of their own.
-KUBEPREVIEW := $(BIN)/kubepreview
-
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
@@ -16,22 +11,23 @@ help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: programs ## Watch two pull requests get their previews, on a cluster of this machine.
-	@$(KUBEPREVIEW) demo
+	@$(BIN)/kubepreview demo
 
 demo-down: environment ## Remove the demo's cluster.
-	@$(KUBEPREVIEW) cluster down
+	@$(BIN)/kubepreview cluster down
 
+# What is quick to fail comes first.
 test: setup ## Check and test everything, on a real Kubernetes node.
 	@$(MAKE) check
 	@$(MAKE) test-pure
 	@$(MAKE) programs
-	@$(BIN)/pytest --durations=15 tests $(PURE:%=--ignore=%)
+	@$(BIN)/pytest --durations=15 --ignore=tests/house --ignore=tests/core
 
 test-pure: environment ## Run the tests that need nothing but Python.
-	@$(BIN)/pytest --exitfirst --quiet $(PURE)
+	@$(BIN)/pytest --exitfirst --quiet tests/core
 
 check: environment ## Lint, format, types, import contracts, dead code, house rules.
-	@$(MAKE) --jobs=2 --output-sync=target lint types imports dead-code
+	@$(MAKE) --jobs=2 --keep-going --output-sync=target lint types imports dead-code
 	@$(BIN)/pytest --quiet tests/house
 
 lint:
@@ -42,7 +38,7 @@ types:
 	@$(BIN)/mypy
 
 imports:
-	@$(BIN)/lint-imports --no-timings
+	@$(BIN)/lint-imports
 
 dead-code:
 	@$(BIN)/vulture

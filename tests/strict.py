@@ -17,7 +17,7 @@ from typing import TypeVar
 import pytest
 
 # What was told to end may need a moment to be gone.
-_GRACE_S = 3.0
+_GRACE_S = 1.0
 _POLL_S = 0.02
 
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
