@@ -22,6 +22,12 @@ class Ended:
     out: str
     err: str
 
+    def done(self) -> str:
+        """What it printed; AssertionError with its words if it did not end well."""
+        if self.code:
+            raise AssertionError(f"exit code {self.code}\n{self.err}")
+        return self.out
+
 
 def kubepreview(*argv: str, environ: Mapping[str, str], directory: Path = Path("/")) -> Ended:
     """Run one command to its end."""

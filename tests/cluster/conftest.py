@@ -16,7 +16,7 @@ import pytest
 
 from kubepreview.localcluster import cluster
 from kubepreview.localcluster.cluster import ClusterOptions, RunningCluster
-from tests.cluster.team import PROJECT, Team
+from tests.cluster.team import Team
 
 _KEPT = "kubepreview-test"
 _OF_A_RUN = re.compile(rf"{_KEPT}-(\d+)")
@@ -57,19 +57,7 @@ def local_cluster() -> Iterator[RunningCluster]:
 @pytest.fixture(scope="session")
 def team(local_cluster: RunningCluster, tmp_path_factory: pytest.TempPathFactory) -> Team:
     """The cluster with the controller of this source in it, and the project of the example."""
-    found = Team(local_cluster, tmp_path_factory.mktemp("checkouts"), cache())
-    port = local_cluster.ingress[1]
-    for argv in (
-        ("install",),
-        (
-            *("project", "create", PROJECT, "--repository=acme/rapidrar", "--replace", f"--port={port}"),
-            *("--baseline-host=rapidrar.localhost", "--revision-path=/version"),
-            f"--image-prefix={local_cluster.registry}/",
-        ),
-    ):
-        ended = found.type(*argv)
-        assert ended.code == 0, ended.err
-    return found
+    return Team.settled(local_cluster, tmp_path_factory.mktemp("checkouts"), cache())
 
 
 def _remove_those_of_killed_runs() -> None:

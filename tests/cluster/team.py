@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -36,6 +36,17 @@ class Team:
     cache: Path
     images: dict[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def settled(cls, running: RunningCluster, folder: Path, cache: Path) -> Self:
+        """Install the controller of this source, and create the example's project."""
+        team = cls(running, folder, cache)
+        port = running.ingress[1]
+        project = ("project", "create", PROJECT, "--repository=acme/rapidrar", "--replace", f"--port={port}")
+        facts = ("--baseline-host=rapidrar.localhost", "--revision-path=/version")
+        for argv in (("install",), (*project, *facts, f"--image-prefix={running.registry}/")):
+            team.type(*argv).done()
+        return team
+
     def image(self, commit: str) -> str:
         """The service of the example at `commit`, built from its Dockerfile, by digest."""
         if commit not in self.images:
@@ -47,6 +58,18 @@ class Team:
             )
             self.images[commit] = build_and_push(recipe, self.cluster.registry, self.cache)
         return self.images[commit]
+
+    def cluster_has(self, image: str) -> None:
+        """Have the node pull an image, so that no start waits for it."""
+        name = f"pull-{image.rpartition(':')[2][:12]}"
+        kubectl(
+            self.cluster,
+            *("run", name, f"--image={image}", "--restart=Never", "--command", "--", "python3", "-c", "pass"),
+        )
+        kubectl(
+            self.cluster, "wait", f"pod/{name}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s"
+        )
+        kubectl(self.cluster, "delete", "pod", name)
 
     def checkout(self, name: str, *objects: dict[str, Any] | str, **preview_yml: Any) -> Path:
         """A checkout with these manifests (text is written as it is) and a preview.yml."""
