@@ -13,7 +13,6 @@ from kubepreview.core.model import Entry, Object, ObjectRef, Preview, PreviewPro
 # The apiserver cannot measure a list of objects of unknown shape, so this bound is kept here; its own
 # bound on a request (1.5 MiB) lies above.
 MAX_MANIFEST_BYTES: Final = 512 * 1024
-MAX_MANIFESTS: Final = 100
 _MAX_LABEL = 63
 
 

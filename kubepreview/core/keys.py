@@ -26,8 +26,6 @@ ORIGIN_PRODUCT: Final = "product"
 # Annotations.
 # SHA-256 of the object as we wanted it when we applied it; equal means nothing to do.
 APPLIED_HASH: Final = "kubepreview.dev/applied-hash"
-# The commit whose `up` wrote the object, for a reader with kubectl.
-REVISION: Final = "kubepreview.dev/revision"
 # On a preview's namespace: the UID of the Preview it belongs to, so that a look-alike is never adopted.
 PREVIEW_UID: Final = "kubepreview.dev/preview-uid"
 

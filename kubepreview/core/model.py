@@ -34,7 +34,6 @@ UrlPath = Annotated[str, Meta(pattern=r"^/[A-Za-z0-9._~/-]{0,128}$")]
 # SHA-1 and SHA-256 repositories.
 Sha = Annotated[str, Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
 Quantity = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
-Port = Annotated[int, Meta(ge=1, le=65535)]
 Time = Annotated[dt.datetime, Meta(tz=True, extra_json_schema={"format": "date-time"})]
 Text = Annotated[str, Meta(max_length=1024)]
 
@@ -164,7 +163,6 @@ class Metadata(Wire, frozen=True, kw_only=True):
     generation: int = 0
     resource_version: str = ""
     creation_timestamp: Time | None = None
-    deletion_timestamp: Time | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
 
