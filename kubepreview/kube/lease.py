@@ -5,9 +5,10 @@ A leader counts from the moment *before* it sent the last renewal that succeeded
 lease change: it takes over `lease_duration_s` later by its own. Neither reads the other's time, so
 clocks that disagree do no harm, and the first count always ends before the second.
 
-A process that was frozen past its deadline learns so on waking: its work is cancelled by the same
-timer that would have cancelled it in time, and `check`, given to `Client.guarded_by`, keeps a request
-that was about to be sent from leaving.
+A process that was frozen past its deadline learns so on waking: work that waits is cancelled by the
+same timer that would have cancelled it in time, and work that was running meets `check`, given to
+`Client.guarded_by`, before its next request. Only a process that was frozen between that check and the
+write to the socket, less than a millisecond, sends one more; so what is written must bear repeating.
 """
 
 from __future__ import annotations

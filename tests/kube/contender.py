@@ -1,8 +1,14 @@
-"""A contender in a process of its own, to be frozen and killed; writes its name while it leads."""
+"""A contender in a process of its own, to be frozen and killed; writes its name while it leads.
+
+It freezes itself, after its first write and at the moment that it is told: `acting`, right before the
+next write, or `waiting`, with its loop asleep. `never` is for those that are to be killed.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +22,12 @@ def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 — an entry point
 
 
-async def main(kubeconfig: str, namespace: str, *times: str) -> None:
-    """Contend, and write `crown` as fast as it goes while leading."""
+def _freeze() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+async def main(kubeconfig: str, namespace: str, freezes: str, *times: str) -> None:
+    """Contend, and write `crown` again and again while leading."""
     lease_s, renew_s, retry_s = map(float, times)
     async with Client(credentials.load(Path(kubeconfig), None, {})) as client:
         election = LeaderElection(
@@ -37,6 +47,11 @@ async def main(kubeconfig: str, namespace: str, *times: str) -> None:
             crown = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"who": "child"}}
             while True:
                 await guarded.apply(crown, manager="throne")
+                if freezes == "waiting":
+                    asyncio.get_running_loop().call_soon(_freeze)
+                await asyncio.sleep(0.05)
+                if freezes == "acting":
+                    _freeze()
 
         try:
             await election.hold(write)

@@ -18,6 +18,7 @@ from kubepreview.errors import InvalidInput
 from kubepreview.kube.client import Client
 from kubepreview.kube.lease import LeaderElection, LeadershipLost
 from kubepreview.kube.resources import CONFIGMAPS, LEASES, Object
+from kubepreview.kube.store import Key
 from kubepreview.kube.wait import NotYet, wait_until
 from kubepreview.kube.watch import Reflector
 
@@ -146,73 +147,86 @@ async def test_a_leader_that_is_cut_off_stops_before_another_begins(
                     first.check()
 
 
-async def test_a_leader_whose_loop_was_blocked_stops_before_it_acts_again(
-    apiserver: ControlPlane, client: Client, namespace: str, tmp_path: Path
-) -> None:
-    """A process that is frozen past its lease writes nothing after it wakes, and ends as not leading."""
+@asynccontextmanager
+async def _child(
+    apiserver: ControlPlane, namespace: str, tmp_path: Path, freezes: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A contender in a process of its own, which writes the ConfigMap `crown` while it leads."""
     kubeconfig = apiserver.write_kubeconfig(tmp_path / "kubeconfig")
-    crowns: list[str] = []
-    reflector = Reflector[Object](client, CONFIGMAPS, namespace=namespace)
-    reflector._on_change = lambda key: crowns.append(reflector.store[key]["data"]["who"])
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(Path(__file__).with_name("contender.py")),
+        *(str(kubeconfig), namespace, freezes, str(_LEASE_S), str(_RENEW_S), str(_RETRY_S)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.communicate()
 
-    async def crown_of(who: str) -> bool | None:
-        return (who in crowns) or None
+
+@pytest.mark.parametrize("freezes", ["acting", "waiting"])
+async def test_a_leader_that_was_frozen_does_not_act_again(
+    apiserver: ControlPlane, client: Client, namespace: str, tmp_path: Path, freezes: str
+) -> None:
+    """A process that is frozen past its lease writes nothing after it wakes, and knows that it lost."""
+    crowns: list[str] = []
+
+    def note(key: Key) -> None:
+        crowns.append(reflector.store[key]["data"]["who"])
+
+    reflector = Reflector[Object](client, CONFIGMAPS, namespace=namespace, on_change=note)
+    second = _contender(client, namespace, "second")
 
     async def write() -> None:
         guarded = client.guarded_by(second.check)
         while True:
-            await guarded.apply(config_map(namespace, "crown", who="second"), manager="throne")
+            # A number, so that each write is seen.
+            crown = config_map(namespace, "crown", who="second", nth=str(len(crowns)))
+            await guarded.apply(crown, manager="throne")
             await asyncio.sleep(0.02)
 
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(Path(__file__).with_name("contender.py")),
-        *(str(kubeconfig), namespace, str(_LEASE_S), str(_RENEW_S), str(_RETRY_S)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    second = _contender(client, namespace, "second")
-    try:
-        async with asyncio.TaskGroup() as group:
-            reflecting = group.create_task(reflector.run())
-            await wait_until(lambda: crown_of("child"), what="the child leads", timeout_s=20)
-            child.send_signal(signal.SIGSTOP)
-            leading = group.create_task(second.hold(write))
-            await wait_until(lambda: crown_of("second"), what="the second leads", timeout_s=20)
-            child.send_signal(signal.SIGCONT)
-            async with asyncio.timeout(20):
-                said, _ = await child.communicate()
-            leading.cancel()
-            reflecting.cancel()
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
+    async with _child(apiserver, namespace, tmp_path, freezes) as child, asyncio.TaskGroup() as group:
+
+        async def is_frozen() -> bool | None:
+            return _state(child.pid) == "T" or None
+
+        async def has_followed() -> bool | None:
+            return "second" in crowns or None
+
+        reflecting = group.create_task(reflector.run())
+        await wait_until(is_frozen, what="the child leads, and is frozen", timeout_s=20)
+        leading = group.create_task(second.hold(write))
+        await wait_until(has_followed, what="the second leads", timeout_s=20)
+        child.send_signal(signal.SIGCONT)
+        async with asyncio.timeout(20):
+            said, _ = await child.communicate()
+        leading.cancel()
+        reflecting.cancel()
 
     assert b"lost: child does not hold lease" in said
-    assert "child" not in crowns[crowns.index("second") :]
+    assert crowns[0] == "child"
+    assert set(crowns[1:]) == {"second"}
+
+
+def _state(pid: int) -> str:
+    return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0]
 
 
 async def test_a_killed_leader_is_followed(
     apiserver: ControlPlane, client: Client, namespace: str, tmp_path: Path
 ) -> None:
     """After a leader is killed another takes over; it had waited for the lease to run out, and no less."""
-    kubeconfig = apiserver.write_kubeconfig(tmp_path / "kubeconfig")
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(Path(__file__).with_name("contender.py")),
-        *(str(kubeconfig), namespace, str(_LEASE_S), str(_RENEW_S), str(_RETRY_S)),
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    throne = _Throne()
-    try:
+    async with _child(apiserver, namespace, tmp_path, "never") as child:
         await wait_until(
             lambda: client.find(CONFIGMAPS, "crown", namespace), what="the child leads", timeout_s=20
         )
-    finally:
         child.kill()
-        await child.wait()
     before = await client.get(LEASES, "controller", namespace)
+    throne = _Throne()
     async with _contending(_contender(client, namespace, "second"), throne):
         await throne.wait_for("second begins")
         after = await client.get(LEASES, "controller", namespace)
