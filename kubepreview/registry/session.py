@@ -84,7 +84,7 @@ class Session:
                     if len(body) > _MAX_BYTES:
                         raise Unreachable(f"{self.what}: {_host(url)} answers more than a manifest may hold")
         except httpx2.TimeoutException as error:
-            raise Unreachable(f"{self.what}: {_host(url)} does not answer in time") from error
+            raise Unreachable(f"{self.what}: {_host(url)} gives no answer in time") from error
         except (httpx2.RequestError, httpx2.InvalidURL) as error:
             raise Unreachable(
                 f"{self.what}: {_host(url)} cannot be reached: {error}", hint="is the registry's name right?"
