@@ -149,6 +149,7 @@ def traefik_arguments(config: NodeConfig) -> Sequence[str]:
         "--accesslog=true",
         "--accesslog.format=json",
         "--log.level=INFO",
+        "--log.nocolor=true",
         "--global.checknewversion=false",
         "--global.sendanonymoususage=false",
     ]

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from kubepreview.errors import Failed, NotFound, NotReady
 from kubepreview.localcluster import (
+    addons,
     bootstrap,
     command,
     configure,
@@ -286,7 +287,7 @@ def _running(state: StateDirectory, config: NodeConfig) -> RunningCluster:
         api=f"https://127.0.0.1:{config.ports.api}",
         ingress=("127.0.0.1", config.ports.ingress),
         registry=f"localhost:{config.ports.registry}",
-        ingress_class="traefik",
+        ingress_class=addons.INGRESS_CLASS,
         host_address=config.ranges.host,
     )
 

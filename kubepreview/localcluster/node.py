@@ -25,6 +25,7 @@ from kubepreview.localcluster.process import Reaper
 from kubepreview.localcluster.status import NodeStatus
 from kubepreview.localcluster.supervisor import Supervisor
 
+_LONG_LOG_BYTES = 16 * 1024 * 1024
 # No variable of the user's shell, and no proxy, reaches the programs.
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -38,6 +39,14 @@ def prepare(config: NodeConfig, now: dt.datetime) -> None:
     mounts.mount(config)
     network.join(config)
     write_files(config, Path(NODE_STATE), now)
+    _put_long_logs_aside(Path(NODE_STATE / "logs"))
+
+
+def _put_long_logs_aside(logs: Path) -> None:
+    """Keep one older part of each, so that a cluster that lives for months fills no disk."""
+    for log in logs.glob("*.log"):
+        if log.stat().st_size > _LONG_LOG_BYTES:
+            log.replace(log.with_suffix(".old"))
 
 
 def write_files(config: NodeConfig, state: Path, now: dt.datetime) -> None:

@@ -66,6 +66,12 @@ def namespace(name: str, **labels: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
+def wait_until_ready(running: RunningCluster, in_namespace: str, name: str) -> None:
+    """Wait for a pod."""
+    ready = ("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=30s")
+    kubectl(running, "-n", in_namespace, *ready)
+
+
 def processes_of_pod(running: RunningCluster, in_namespace: str, name: str) -> list[int]:
     """The processes of a pod, by the host's count."""
     uid = kubectl(running, "-n", in_namespace, "get", "pod", name, "-o", "jsonpath={.metadata.uid}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import tarfile
 import urllib.error
@@ -14,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from kubepreview.errors import NotFound
-from kubepreview.localcluster import bootstrap, cluster
+from kubepreview.errors import Failed, NotFound
+from kubepreview.localcluster import bootstrap, cluster, images, programs
 from kubepreview.localcluster.cluster import RunningCluster
-from tests.cluster.conftest import state_root
+from tests.cluster.conftest import cache, state_root
 from tests.cluster.machine import (
     apply,
     config_of,
@@ -26,6 +27,7 @@ from tests.cluster.machine import (
     pod,
     processes_of_pod,
     run,
+    wait_until_ready,
 )
 
 _PING = ("--entrypoints.ping.address=:8082", "--ping=true", "--ping.entrypoint=ping")
@@ -122,7 +124,7 @@ def test_a_pod_with_its_own_users_is_nobody_outside(local_cluster: RunningCluste
             ),
         ),
     )
-    kubectl(local_cluster, "-n", _own("userns"), "wait", "--for=condition=Ready", "pod/root", "--timeout=30s")
+    wait_until_ready(local_cluster, _own("userns"), "root")
 
     pids = processes_of_pod(local_cluster, _own("userns"), "root")
     assert pids
@@ -144,7 +146,7 @@ def test_a_network_policy_is_enforced(local_cluster: RunningCluster) -> None:
         _within(_own("stranger"), pod("client", images.pause)),
     )
     for where, name in ((_own("denied"), "server"), (_own("denied"), "client"), (_own("stranger"), "client")):
-        kubectl(local_cluster, "-n", where, "wait", "--for=condition=Ready", f"pod/{name}", "--timeout=30s")
+        wait_until_ready(local_cluster, where, name)
     server = kubectl(
         local_cluster, "-n", _own("denied"), "get", "pod", "server", "-o", "jsonpath={.status.podIP}"
     )
@@ -256,9 +258,31 @@ def test_an_image_means_the_same_to_machine_and_node(local_cluster: RunningClust
     apply(local_cluster, namespace(_own("pulled")))
     apply(local_cluster, _within(_own("pulled"), pod("pulled", name)))
 
-    kubectl(
-        local_cluster, "-n", _own("pulled"), "wait", "--for=condition=Ready", "pod/pulled", "--timeout=30s"
-    )
+    wait_until_ready(local_cluster, _own("pulled"), "pulled")
+
+
+async def test_an_archive_is_loaded_without_a_registry(local_cluster: RunningCluster, tmp_path: Path) -> None:
+    """`load` puts an archive of images into the node, where a pod runs it under the name it has there."""
+    built = await programs.ensure(cache(), lambda _progress: None)
+    image = images.SystemImage("pause", f"loaded-{os.getpid()}", built.path("pause"))
+    archive = tmp_path / "image.tar"
+    with archive.open("wb") as file:
+        images.write_archive(image, file)
+
+    assert image.reference in await cluster.load(state_root(), local_cluster.name, str(archive), built)
+
+    apply(local_cluster, namespace(_own("loaded")))
+    apply(local_cluster, _within(_own("loaded"), pod("loaded", image.reference)))
+    wait_until_ready(local_cluster, _own("loaded"), "loaded")
+
+
+async def test_what_cannot_be_loaded_is_told(local_cluster: RunningCluster) -> None:
+    """Neither a file here nor an image anywhere: the error carries the name and the reason."""
+    built = await programs.ensure(cache(), lambda _progress: None)
+    missing = f"{local_cluster.registry}/no/such:1"
+
+    with pytest.raises(Failed, match=re.escape(missing)):
+        await cluster.load(state_root(), local_cluster.name, missing, built)
 
 
 def test_logs_are_found_by_component(local_cluster: RunningCluster) -> None:
