@@ -1,0 +1,125 @@
+"""What can be read from the apiserver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from kubepreview.cli import facts
+from kubepreview.core import diagnosis, installation, keys
+from kubepreview.core.diagnosis import Finding, Project
+from kubepreview.core.ingress import IngressClass
+from kubepreview.core.model import Object, PreviewProject
+from kubepreview.kube.client import Client
+from kubepreview.kube.errors import Forbidden, KindNotServed
+from kubepreview.kube.resources import DEPLOYMENTS, INGRESS_CLASSES, NODES, PREVIEW_PROJECTS
+
+_RBAC: Final = "rbac.authorization.k8s.io"
+# What an operator does, and the one right that tells best whether it is allowed: verb, group, resource.
+_RIGHTS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "create namespaces": ("create", "", "namespaces"),
+    "write CustomResourceDefinitions (install)": (
+        "patch",
+        "apiextensions.k8s.io",
+        "customresourcedefinitions",
+    ),
+    "write admission policies (install)": (
+        "patch",
+        "admissionregistration.k8s.io",
+        "validatingadmissionpolicies",
+    ),
+    "bind roles (install, project create)": ("bind", _RBAC, "clusterroles"),
+    "write projects (project create)": ("patch", keys.GROUP, "previewprojects"),
+    "issue tokens (project ci-kubeconfig)": ("create", "", "serviceaccounts/token"),
+    "start pods (doctor)": ("create", "", "pods"),
+    "read logs": ("get", "", "pods/log"),
+}
+
+
+async def version(client: Client) -> Finding:
+    """The version that the server tells."""
+    told = await client.raw("GET", "/version")
+    return diagnosis.version(str(told.get("gitVersion", "")), mutates=await facts.serves_mutation(client))
+
+
+async def projects(client: Client) -> Sequence[Project]:
+    """The projects of the cluster; none where their kind is not served, or may not be read."""
+    try:
+        found = await client.list(PREVIEW_PROJECTS)
+    except (KindNotServed, Forbidden):
+        return ()
+    typed = [msgspec.convert(obj, PreviewProject) for obj in found]
+    return tuple(Project(name=each.metadata.name, spec=each.spec) for each in typed)
+
+
+async def controller_image(client: Client) -> str:
+    """The image that the controller runs; empty where there is none, or it may not be read."""
+    deployment = await _controller(client)
+    if deployment is None:
+        return ""
+    return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+async def installed(client: Client) -> Sequence[Finding]:
+    """Each object of the installation, by name."""
+    mutates = await facts.serves_mutation(client)
+    objects = installation.objects()
+    wanted = objects if mutates else installation.without_mutation(objects)
+    there = await asyncio.gather(*(_is_there(client, obj) for obj in wanted))
+    missing = [_named(obj) for obj, is_there in zip(wanted, there, strict=True) if not is_there]
+    deployment = await client.find(DEPLOYMENTS, keys.CONTROLLER, keys.SYSTEM_NAMESPACE)
+    return tuple(diagnosis.installed(missing, deployment))
+
+
+async def rights(client: Client) -> Sequence[Finding]:
+    """What the apiserver says the caller may do, in all namespaces."""
+    answers = await asyncio.gather(*(_may(client, *right) for right in _RIGHTS.values()))
+    return (diagnosis.rights(dict(zip(_RIGHTS, answers, strict=True))),)
+
+
+async def ingress(client: Client, known: Sequence[Project]) -> Sequence[Finding]:
+    """The classes."""
+    classes = [IngressClass.of(obj) for obj in await client.list(INGRESS_CLASSES)]
+    return tuple(diagnosis.ingress(classes, known))
+
+
+async def user_namespaces(client: Client, known: Sequence[Project]) -> Sequence[Finding]:
+    """What the nodes report of their container runtimes."""
+    trouble = facts.nodes_without_user_namespaces(await client.list(NODES))
+    return (diagnosis.user_namespaces(trouble, known),)
+
+
+async def _controller(client: Client) -> Object | None:
+    try:
+        return await client.find(DEPLOYMENTS, keys.CONTROLLER, keys.SYSTEM_NAMESPACE)
+    except Forbidden:
+        return None
+
+
+async def _is_there(client: Client, obj: Object) -> bool:
+    try:
+        resource = await client.resource_of(obj)
+    except KindNotServed:
+        return False
+    metadata = obj["metadata"]
+    return await client.find(resource, metadata["name"], metadata.get("namespace", "")) is not None
+
+
+async def _may(client: Client, verb: str, group: str, resource: str) -> bool:
+    name, _, subresource = resource.partition("/")
+    attributes = {"verb": verb, "group": group, "resource": name, "subresource": subresource}
+    body = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    answer = await client.raw("POST", path, body=body, repeatable=True)
+    return bool(answer["status"]["allowed"])
+
+
+def _named(obj: Object) -> str:
+    return f"{obj['kind']} {obj['metadata']['name']}"
