@@ -51,10 +51,15 @@ class Cluster:
 @pytest.fixture(scope="session")
 def cluster(apiserver: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """The apiserver with our CRDs."""
-    kubeconfig = apiserver.write_kubeconfig(tmp_path_factory.mktemp("kubeconfig") / "config")
+    return install(apiserver, tmp_path_factory.mktemp("kubeconfig"))
 
-    async def install() -> None:
-        async with Client(apiserver.admin) as client:
+
+def install(plane: ControlPlane, folder: Path) -> Cluster:
+    """Put our CRDs into it, and write the kubeconfig."""
+    kubeconfig = plane.write_kubeconfig(folder / "config")
+
+    async def define() -> None:
+        async with Client(plane.admin) as client:
             for definition in crd.custom_resource_definitions():
                 await client.apply(definition, manager=keys.CLI_MANAGER)
 
@@ -65,13 +70,18 @@ def cluster(apiserver: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -
 
             await wait_until(served, what="our kinds served", timeout_s=30)
 
-    asyncio.run(install())
-    return Cluster(apiserver, environment(kubeconfig))
+    asyncio.run(define())
+    return Cluster(plane, environment(kubeconfig))
 
 
 @pytest.fixture
 def scope(cluster: Cluster) -> str:
     """A control namespace of the test's own, with the project `rapidrar` in it."""
+    return make_scope(cluster)
+
+
+def make_scope(cluster: Cluster) -> str:
+    """Make a control namespace with the project `rapidrar` in it."""
     namespace = f"previews-{uuid4().hex[:8]}"
     project: Object = {
         "apiVersion": keys.API_VERSION,
@@ -99,11 +109,16 @@ def scope(cluster: Cluster) -> str:
 @pytest.fixture
 def repository(tmp_path: Path, scope: str) -> Path:
     """A checkout with one service, whose preview.yml names the test's control namespace."""
-    (tmp_path / ".github").mkdir()
-    (tmp_path / "k8s").mkdir()
-    (tmp_path / ".github/preview.yml").write_text(PREVIEW_YML.format(namespace=scope))
-    (tmp_path / "k8s/web.yaml").write_text(MANIFESTS)
-    return tmp_path
+    return make_repository(tmp_path, scope)
+
+
+def make_repository(folder: Path, scope: str) -> Path:
+    """Write a checkout with one service."""
+    (folder / ".github").mkdir()
+    (folder / "k8s").mkdir()
+    (folder / ".github/preview.yml").write_text(PREVIEW_YML.format(namespace=scope))
+    (folder / "k8s/web.yaml").write_text(MANIFESTS)
+    return folder
 
 
 PREVIEW_YML = """\
