@@ -26,7 +26,10 @@ _MAX_BYTES = 4 * 1024 * 1024
 _MOST_HOPS = 6
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NO = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-_LOGIN_HINT = "run `docker login {host}`, and make sure that this user may pull the image"
+_LOGIN_HINT = (
+    "run `docker login {host}`, and make sure that this user may pull the image; "
+    "a password that a credential helper keeps is not read"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,7 @@ def _from_routes(routes: Sequence[Route], services: Sequence[_Service], baseline
         problem = Problem(where=_WHERE, what="the manifests route several hosts", cure=cure)
         return Chosen(None, problems=(problem,))
     route = best[0]
-    others = sorted({other for other in routes if (other.service, other.port) not in targets})
+    others = sorted({other for other in routes if (other.service, other.port) not in targets}, key=str)
     notes = (
         f"entry: Service {route.service}, port {route.port}, path {route.path}, from {route.source}",
         *(f"{other.source}: {other} is not routed; a preview has one entry" for other in others),

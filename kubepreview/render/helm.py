@@ -71,7 +71,11 @@ def _read(answer: dict[str, Any], folder: Path, tree: Tree, problems: list[Probl
 
 async def _ask(request: dict[str, Any], shown: str) -> dict[str, Any]:
     what = f"helm template {shown}"
-    worker = [sys.executable, "-I", "-m", "kubepreview.render.helm_worker"]
+    # With our module path: without our environment it would not find what is installed for one user only.
+    start = (
+        f"import sys; sys.path = {sys.path!r}; from kubepreview.render import helm_worker; helm_worker.main()"
+    )
+    worker = [sys.executable, "-I", "-c", start]
     result = await programs.run(worker, what=what, stdin=json.dumps(request).encode())
     if result.code != 0:
         last = (result.stderr.strip().splitlines() or ["it said nothing"])[0]

@@ -1,7 +1,6 @@
 """The process in which Helm runs: a request as JSON on stdin, an answer as JSON on stdout.
 
 Apart from our own process, because the library is young and in Go: what kills it kills only this.
-Run as ``python -m kubepreview.render.helm_worker``.
 """
 
 from __future__ import annotations
@@ -11,6 +10,11 @@ import sys
 from typing import Any
 
 import helm_python
+
+
+def main() -> None:
+    """Answer one request."""
+    json.dump(answer(json.load(sys.stdin)), sys.stdout)
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -40,7 +44,3 @@ def merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         below = merged.get(key)
         merged[key] = merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
     return merged
-
-
-if __name__ == "__main__":
-    json.dump(answer(json.load(sys.stdin)), sys.stdout)

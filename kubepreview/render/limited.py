@@ -15,8 +15,10 @@ import sys
 def main(arguments: list[str]) -> None:
     """Set the limits and execute."""
     memory, cpu_s, output, *command = arguments
+    # macOS counts its shared libraries as address space, and refuses any limit that would be of use.
+    limits = [] if sys.platform == "darwin" else [(resource.RLIMIT_AS, int(memory))]
     for limit, most in (
-        (resource.RLIMIT_AS, int(memory)),
+        *limits,
         # A second guard beside the parent's clock: it holds when the parent is gone.
         (resource.RLIMIT_CPU, int(cpu_s)),
         (resource.RLIMIT_FSIZE, int(output)),

@@ -103,10 +103,9 @@ def _metadata_faults(value: Object, document: Document, path: tuple[str | int, .
     if "generateName" in metadata:
         what = f"{kind} has generateName: each rendering would make another object"
         yield Problem(where=document.at(*path, "metadata", "generateName"), what=what, cure="write name")
-    for key in ("name", "namespace"):
+    for key, may_be_empty in (("name", "generateName" in metadata), ("namespace", True)):
         text = metadata.get(key)
-        is_wanted = key == "name" and "generateName" not in metadata
-        if (text is None and is_wanted) or (text is not None and not (isinstance(text, str) and text)):
+        if not (isinstance(text, str) and text) and not (may_be_empty and text in (None, "")):
             what = f"metadata.{key} of {kind} is {_shown(text)}, not a string"
             yield Problem(where=document.at(*path, "metadata", key), what=what, cure="write it in quotes")
     for key in ("labels", "annotations"):

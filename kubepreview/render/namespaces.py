@@ -36,9 +36,8 @@ def removed(manifests: Sequence[Manifest], ours: frozenset[str]) -> Change:
         elif name and name not in ours:
             cure = "remove metadata.namespace; a preview's objects live in its own namespace"
             problems.append(manifest.problem(f"names the namespace {name!r}", cure))
-    for name in sorted({namespace(manifest) for manifest in rest} & ours):
-        count = sum(namespace(manifest) == name for manifest in rest)
-        notes.append(f"the namespace {name!r}, named by {count} objects, is now the preview's")
+    moved = sorted({namespace(manifest) for manifest in rest} & ours)
+    notes += [f"the namespace {name!r}, which the objects name, is now the preview's" for name in moved]
     return Change(tuple(_without(manifest) for manifest in rest), tuple(notes), tuple(problems))
 
 

@@ -88,7 +88,9 @@ async def _start(
 
 def _environment(home: Path) -> dict[str, str]:
     proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), _NOWHERE)
-    return {"HOME": str(home), "TMPDIR": str(home), "PATH": "", "LANG": "C.UTF-8", **proxies}
+    # Each thread of a Go program or of malloc reserves address space: on a machine of many cores, too much.
+    threads = {"GOMAXPROCS": "4", "MALLOC_ARENA_MAX": "4"}
+    return {"HOME": str(home), "TMPDIR": str(home), "PATH": "", "LANG": "C.UTF-8", **threads, **proxies}
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -17,7 +17,7 @@ _INGRESS_GROUPS = frozenset({"networking.k8s.io", "extensions"})
 _HTTP_ROUTE_GROUP = "gateway.networking.k8s.io"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Route:
     """One path of one host, and the Service port behind it."""
 

@@ -65,7 +65,7 @@ def test_the_baselines_namespace_is_taken_out() -> None:
     change = _moved(_in("staging"), of("ConfigMap"), baseline="staging")
 
     assert _named(change) == [None, None]
-    assert change.notes == ("the namespace 'staging', named by 1 objects, is now the preview's",)
+    assert change.notes == ("the namespace 'staging', which the objects name, is now the preview's",)
     assert change.problems == ()
 
 

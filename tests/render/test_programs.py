@@ -35,8 +35,8 @@ async def test_it_sees_nothing_of_our_environment(monkeypatch: pytest.MonkeyPatc
     code = "import os; print(sorted(os.environ), os.environ['PATH'], sorted(os.listdir(os.environ['HOME'])))"
     result = await _run(code)
 
-    names = "['ALL_PROXY', 'HOME', 'HTTPS_PROXY', 'HTTP_PROXY', 'LANG', 'PATH', 'TMPDIR']"
-    assert result.stdout.decode() == f"{names}  ['err', 'in', 'out']\n"
+    names = "'GOMAXPROCS', 'HOME', 'HTTPS_PROXY', 'HTTP_PROXY', 'LANG', 'MALLOC_ARENA_MAX', 'PATH', 'TMPDIR'"
+    assert result.stdout.decode() == f"['ALL_PROXY', {names}]  ['err', 'in', 'out']\n"
 
 
 async def test_it_ends_when_its_time_is_over_and_so_do_its_children(tmp_path: Path) -> None:

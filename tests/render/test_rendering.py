@@ -107,7 +107,7 @@ async def test_an_application_written_for_staging_becomes_a_preview(tmp_path: Pa
     assert rendered.entry == Entry("shop", "http", "/")
     assert rendered.notes == (
         "Namespace/shop-staging: left out; the preview has a namespace of its own",
-        "the namespace 'shop-staging', named by 4 objects, is now the preview's",
+        "the namespace 'shop-staging', which the objects name, is now the preview's",
         "DaemonSet/shop: now a Deployment with one replica; its updateStrategy is left out",
         "Ingress/shop: left out; the preview's route is written by kubepreview",
         "entry: Service shop, port http, path /, from Ingress/shop",
