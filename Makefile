@@ -5,7 +5,7 @@ BIN := .venv/bin
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-.PHONY: help demo demo-down test test-pure check lint types imports dead-code fix bench setup programs environment
+.PHONY: help demo demo-down test test-pure check lint types imports dead-code fix goldens bench setup programs environment
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,10 +43,12 @@ imports:
 dead-code:
 	@$(BIN)/vulture
 
-fix: environment ## Mend what can be mended by a machine: lint, format, generated pages.
+fix: environment ## Mend what a machine can mend: lint and format.
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
-	@$(BIN)/python -m tools.reference
+
+goldens: environment ## Write the files that follow from the source anew: deploy/, docs/reference, golden files.
+	@KUBEPREVIEW_REWRITE_GOLDENS=1 $(BIN)/pytest --quiet $$(grep -rl KUBEPREVIEW_REWRITE_GOLDENS tests --include='test_*.py')
 
 bench: programs ## Measure against kubectl; write benchmarks/latest.json.
 	@$(BIN)/python -m benchmarks

@@ -1,7 +1,4 @@
-"""Write the pages of docs/reference that follow from the source; tests/house fails when one lags behind.
-
-`python -m tools.reference`, which `make fix` calls, writes them all.
-"""
+"""The pages of docs/reference that follow from the source, as text."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from pathlib import Path
 from kubepreview import errors
 from kubepreview.errors import KubepreviewError
 
-FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+FOLDER = Path("docs/reference")
 
 _ERRORS = """\
 # Exit codes
@@ -28,7 +25,7 @@ What a command's exit code means. A script may rely on the numbers; the words on
 Every error says what was tried, on what, and why it failed; where there is something to do next, a line
 that begins with `hint:` says it. With `--debug`, an unexpected error shows its traceback.
 
-*Written by `make fix` from `kubepreview/errors.py`.*
+*Written by `make goldens` from `kubepreview/errors.py`.*
 """
 
 
@@ -49,14 +46,3 @@ def _leaves() -> Iterator[type[KubepreviewError]]:
 
 def _what(kind: type[KubepreviewError]) -> str:
     return " ".join(inspect.cleandoc(kind.__doc__ or "").split())
-
-
-def main() -> None:
-    """Write every page."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
-        (FOLDER / name).write_text(text)
-
-
-if __name__ == "__main__":
-    main()
