@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kubepreview.localcluster import configure, host
 from kubepreview.localcluster.cluster import RunningCluster
@@ -16,6 +17,9 @@ from kubepreview.localcluster.config import NodeConfig
 from kubepreview.localcluster.layout import StateDirectory
 
 _KUBECTL = Path(sys.executable).with_name("kubectl")
+_POLL_S = 0.1
+
+T = TypeVar("T")
 
 
 def run(*command: str, stdin: str = "", check: bool = True, timeout_s: float = 60) -> str:
@@ -27,15 +31,33 @@ def run(*command: str, stdin: str = "", check: bool = True, timeout_s: float = 6
     return done.stdout if check else done.stdout + done.stderr
 
 
+def eventually(look: Callable[[], T], what: str, *, timeout_s: float = 60) -> T:
+    """Look until a look shows something, and return it; the test fails with what was seen last."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"{what}: not seen in {timeout_s:g} s; last seen: {found!r}"
+        time.sleep(_POLL_S)
+    return found
+
+
 def kubectl(running: RunningCluster, *arguments: str, stdin: str = "", check: bool = True) -> str:
     """The administrator's kubectl."""
     return run(str(_KUBECTL), f"--kubeconfig={running.kubeconfig}", *arguments, stdin=stdin, check=check)
 
 
-def apply(running: RunningCluster, *objects: Mapping[str, Any], check: bool = True) -> str:
-    """Apply objects; without `check`, return what the server said against it."""
-    manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
-    return kubectl(running, "apply", "--server-side", "-f", "-", stdin=manifest, check=check)
+def apply(running: RunningCluster, *objects: Mapping[str, Any]) -> str:
+    """Apply objects."""
+    return kubectl(running, "apply", "--server-side", "-f", "-", stdin=_list(objects))
+
+
+def refusal(running: RunningCluster, *objects: Mapping[str, Any]) -> str:
+    """What the server says to objects that are only tried."""
+    tried = ("create", "--dry-run=server", "-f", "-")
+    return kubectl(running, *tried, stdin=_list(objects), check=False)
+
+
+def _list(objects: tuple[Mapping[str, Any], ...]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
 
 
 def state_of(running: RunningCluster) -> StateDirectory:

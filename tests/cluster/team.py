@@ -131,10 +131,12 @@ class Team:
 
     def ask(self, number: int, path: str) -> tuple[int, str]:
         """What a visitor of the preview gets: code and text."""
+        return self.visit(f"pr-{number}.{PROJECT}.localhost", path)
+
+    def visit(self, name: str, path: str) -> tuple[int, str]:
+        """What the ingress answers to whoever asks for this host."""
         host, port = self.cluster.ingress
-        request = urllib.request.Request(
-            f"http://{host}:{port}{path}", headers={"Host": f"pr-{number}.{PROJECT}.localhost:{port}"}
-        )
+        request = urllib.request.Request(f"http://{host}:{port}{path}", headers={"Host": f"{name}:{port}"})
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the same
                 return answer.status, answer.read().decode()
