@@ -19,9 +19,12 @@ from kubepreview.core.diagnosis import Finding, Verdict
 from kubepreview.errors import Failed, KubepreviewError, Unreachable
 from kubepreview.kube import credentials
 from kubepreview.kube.client import Client
+from kubepreview.kube.retry import Patience
 
 _SIGNS: Final[dict[Verdict, str]] = {"ok": "✓", "warn": "!", "fail": "✗", "unknown": "?"}
 _INDENT: Final = " " * 4
+# Whoever asks for a diagnosis wants to hear of a dead apiserver, not to wait for it.
+_PATIENCE: Final = Patience(retry_for_s=3, connect_s=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,7 @@ def doctor(
 async def _examine(caller: Caller, connection: Connection, options: Options, output: Format) -> list[Finding]:
     found = credentials.load(connection.kubeconfig, connection.context, caller.environ)
     findings: list[Finding] = []
-    async with Client(found, now=caller.now) as client:
+    async with Client(found, patience=_PATIENCE, now=caller.now) as client:
         async for finding in _checks(caller, client, options):
             findings.append(finding)
             if output == "text":

@@ -69,7 +69,7 @@ async def try_pods(client: Client, probe: Probe) -> Sequence[Finding]:
     created = await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     space = str(created["metadata"]["name"])
     try:
-        await _has_account(client, space)
+        await _has_account(client, space, probe.timeout_s)
         users = await _try_users(client, space, probe)
         return [users, await _try_network(client, space, probe)]
     finally:
@@ -84,13 +84,13 @@ async def _delete_abandoned(client: Client, now: dt.datetime) -> None:
             await client.delete(NAMESPACES, namespace["metadata"]["name"])
 
 
-async def _has_account(client: Client, space: str) -> None:
+async def _has_account(client: Client, space: str, timeout_s: float) -> None:
     """A namespace has no account `default` for its first moment, and no pod can start before."""
 
     async def look() -> Object | None:
         return await client.find(SERVICE_ACCOUNTS, "default", space)
 
-    await wait_until(look, what=f"ServiceAccount {space}/default", timeout_s=30)
+    await wait_until(look, what=f"ServiceAccount {space}/default", timeout_s=timeout_s)
 
 
 async def _try_users(client: Client, space: str, probe: Probe) -> Finding:
