@@ -69,10 +69,6 @@ def _dns(config: NodeConfig) -> Iterator[Object]:
         "image": config.images.coredns,
         "imagePullPolicy": "IfNotPresent",
         "args": ["-conf", "/etc/coredns/Corefile"],
-        "ports": [
-            {"name": "dns", "containerPort": 53, "protocol": "UDP"},
-            {"name": "dns-tcp", "containerPort": 53, "protocol": "TCP"},
-        ],
         "readinessProbe": _probe("/ready", 8181),
         "livenessProbe": {
             "httpGet": {"path": "/health", "port": 8080},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import ssl
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,12 @@ def services(config: NodeConfig) -> Iterator[Service]:
     """Every program of the node."""
     argv = recipe.arguments(config)
     authority = bootstrap.trusting(Path(PKI / "ca.crt"))
+    for name, (ready, needs) in _wiring(config, authority).items():
+        yield Service(name=name, argv=argv[name], ready=ready, needs=needs)
+
+
+def _wiring(config: NodeConfig, authority: ssl.SSLContext) -> Mapping[str, tuple[Ready, tuple[str, ...]]]:
+    """When each program is ready, and what it needs before it is begun."""
 
     def local(port: int, path: str = "/healthz") -> Ready:
         return _whoever(bootstrap.answers(f"http://127.0.0.1:{port}{path}"))
@@ -58,53 +65,22 @@ def services(config: NodeConfig) -> Iterator[Service]:
     def local_tls(port: int, path: str = "/healthz") -> Ready:
         return _whoever(bootstrap.answers(f"https://127.0.0.1:{port}{path}", authority))
 
-    yield Service(name="etcd", argv=argv["etcd"], ready=local(etcd.HEALTH_PORT, "/readyz"))
-    yield Service(
-        name="kube-apiserver",
-        argv=argv["kube-apiserver"],
-        ready=local_tls(apiserver.PORT, "/readyz"),
-        needs=("etcd",),
-    )
-    yield Service(
-        name="containerd",
-        argv=argv["containerd"],
-        ready=_whoever(bootstrap.listens(Path(CONTAINERD_SOCKET))),
-    )
-    yield Service(name="registry", argv=argv["registry"], ready=local(config.ports.registry, "/v2/"))
-    yield Service(name="publish", argv=argv["publish"], ready=_says_ready)
-    yield Service(
-        name="kube-controller-manager",
-        argv=argv["kube-controller-manager"],
-        ready=local_tls(controllers.CONTROLLER_MANAGER_PORT),
-        needs=("kube-apiserver",),
-    )
-    yield Service(
-        name="kube-scheduler",
-        argv=argv["kube-scheduler"],
-        ready=local_tls(controllers.SCHEDULER_PORT),
-        needs=("kube-apiserver",),
-    )
-    yield Service(
-        name="kubelet",
-        argv=argv["kubelet"],
-        ready=local(kubelet.HEALTH_PORT),
+    images = tuple(map(image_step, config.archives))
+    return {
+        "etcd": (local(etcd.HEALTH_PORT, "/readyz"), ()),
+        "containerd": (_whoever(bootstrap.listens(Path(CONTAINERD_SOCKET))), ()),
+        "registry": (local(config.ports.registry, "/v2/"), ()),
+        "publish": (_says_ready, ()),
+        "kube-apiserver": (local_tls(apiserver.PORT, "/readyz"), ("etcd",)),
+        "kube-controller-manager": (local_tls(controllers.CONTROLLER_MANAGER_PORT), ("kube-apiserver",)),
+        "kube-scheduler": (local_tls(controllers.SCHEDULER_PORT), ("kube-apiserver",)),
         # A pod whose image is not there yet would wait out the kubelet's back-off.
-        needs=("kube-apiserver", "containerd", *map(image_step, config.archives)),
-    )
-    yield Service(
-        name="kube-proxy",
-        argv=argv["kube-proxy"],
-        ready=local(kube_proxy.HEALTH_PORT),
+        "kubelet": (local(kubelet.HEALTH_PORT), ("kube-apiserver", "containerd", *images)),
         # It looks for its Node once a second, so that it is best not early.
-        needs=("node registered",),
-    )
-    yield Service(
-        name="kube-router",
-        argv=argv["kube-router"],
-        ready=local(kube_router.HEALTH_PORT),
+        "kube-proxy": (local(kube_proxy.HEALTH_PORT), ("node registered",)),
         # It ends when it finds no Node of its name, and no right to look for one.
-        needs=("node registered", "addons"),
-    )
+        "kube-router": (local(kube_router.HEALTH_PORT), ("node registered", "addons")),
+    }
 
 
 def steps(config: NodeConfig) -> Iterator[Step]:

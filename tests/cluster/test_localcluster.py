@@ -10,7 +10,7 @@ import socket
 import tarfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from tests.cluster.machine import (
     namespace,
     pod,
     processes_of_pod,
+    refusal,
     run,
     wait_until_ready,
 )
@@ -173,78 +174,44 @@ def test_a_network_policy_is_enforced(local_cluster: RunningCluster) -> None:
 
 
 def test_admission_keeps_what_a_namespace_asks(local_cluster: RunningCluster) -> None:
-    """Pod Security, a quota, and admission policies that refuse and that change pods, all work."""
+    """Pod Security and a quota hold for the namespaces that carry them."""
     pause = config_of(local_cluster).images.pause
-    binding = {
-        "policyName": "tests",
-        "matchResources": {"namespaceSelector": {"matchLabels": {"t": _own("policies")}}},
-    }
-    pods = {
-        "resourceRules": [
-            {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
-        ]
-    }
-    group = "admissionregistration.k8s.io/v1"
-    mutation = {
-        "patchType": "ApplyConfiguration",
-        "applyConfiguration": {
-            "expression": "Object{spec: Object.spec{automountServiceAccountToken: false}}"
-        },
-    }
-    quota = {
-        "apiVersion": "v1",
-        "kind": "ResourceQuota",
-        "metadata": {"name": "q"},
-        "spec": {"hard": {"pods": "0"}},
-    }
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}}
     apply(
         local_cluster,
         namespace(_own("baseline"), **{"pod-security.kubernetes.io/enforce": "baseline"}),
         namespace(_own("full")),
-        namespace(_own("policies"), t=_own("policies")),
-        {
-            "apiVersion": group,
-            "kind": "ValidatingAdmissionPolicy",
-            "metadata": {"name": "tests"},
-            "spec": {
-                "matchConstraints": pods,
-                "validations": [{"expression": "object.metadata.name != 'bad'", "message": "no bad pods"}],
-            },
-        },
-        {
-            "apiVersion": group,
-            "kind": "ValidatingAdmissionPolicyBinding",
-            "metadata": {"name": "tests"},
-            "spec": {**binding, "validationActions": ["Deny"]},
-        },
-        {
-            "apiVersion": group,
-            "kind": "MutatingAdmissionPolicy",
-            "metadata": {"name": "tests"},
-            "spec": {
-                "matchConstraints": pods,
-                "reinvocationPolicy": "Never",
-                "mutations": [mutation],
-            },
-        },
-        {
-            "apiVersion": group,
-            "kind": "MutatingAdmissionPolicyBinding",
-            "metadata": {"name": "tests"},
-            "spec": binding,
-        },
     )
-    apply(local_cluster, _within(_own("full"), quota))
+    apply(local_cluster, _within(_own("full"), {**quota, "spec": {"hard": {"pods": "0"}}}))
 
-    def refused(where: str, name: str, **spec: object) -> str:
-        return apply(local_cluster, _within(where, pod(name, pause, **spec)), check=False)
+    outside = _within(_own("baseline"), pod("p", pause, hostNetwork=True))
+    assert "violates PodSecurity" in refusal(local_cluster, outside)
+    more = _within(_own("full"), pod("p", pause))
+    _until(lambda: "exceeded quota" in refusal(local_cluster, more), "the quota is counted")
 
-    assert "violates PodSecurity" in refused(_own("baseline"), "p", hostNetwork=True)
-    _until(lambda: "exceeded quota" in refused(_own("full"), "p"), "the quota is counted")
-    _until(lambda: "no bad pods" in refused(_own("policies"), "bad"), "the policy refuses")
-    apply(local_cluster, _within(_own("policies"), pod("good", pause)))
+
+def test_admission_policies_refuse_and_change(local_cluster: RunningCluster) -> None:
+    """A ValidatingAdmissionPolicy refuses with its message, a MutatingAdmissionPolicy changes a pod."""
+    pause, where = config_of(local_cluster).images.pause, _own("policies")
+    change = "Object{spec: Object.spec{automountServiceAccountToken: false}}"
+    mutation = {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": change}}
+    apply(
+        local_cluster,
+        namespace(where, tests=where),
+        *_policy(
+            "Validating",
+            {"validations": [{"expression": "object.metadata.name != 'bad'", "message": "no bad pods"}]},
+            {"validationActions": ["Deny"]},
+        ),
+        *_policy("Mutating", {"reinvocationPolicy": "Never", "mutations": [mutation]}, {}),
+    )
+
+    bad = _within(where, pod("bad", pause))
+    _until(lambda: "no bad pods" in refusal(local_cluster, bad), "the policy refuses")
+    apply(local_cluster, _within(where, pod("good", pause)))
+
     mounted = "jsonpath={.spec.automountServiceAccountToken}"
-    assert kubectl(local_cluster, "-n", _own("policies"), "get", "pod", "good", "-o", mounted) == "false"
+    assert kubectl(local_cluster, "-n", where, "get", "pod", "good", "-o", mounted) == "false"
 
 
 def test_an_image_means_the_same_to_machine_and_node(local_cluster: RunningCluster, tmp_path: Path) -> None:
@@ -315,6 +282,19 @@ def _within(where: str, manifest: Mapping[str, object]) -> dict[str, object]:
     metadata = manifest["metadata"]
     assert isinstance(metadata, dict)
     return {**manifest, "metadata": {**metadata, "namespace": where}}
+
+
+def _policy(
+    kind: str, spec: Mapping[str, object], binding: Mapping[str, object]
+) -> Iterator[dict[str, object]]:
+    """A policy on pods, bound to the namespaces of this run."""
+    name = _own("policies")
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    bound = {"policyName": name, "matchResources": {"namespaceSelector": {"matchLabels": {"tests": name}}}}
+    head = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
+    matched = {"matchConstraints": {"resourceRules": [rule]}}
+    yield {**head, "kind": f"{kind}AdmissionPolicy", "spec": {**matched, **spec}}
+    yield {**head, "kind": f"{kind}AdmissionPolicyBinding", "spec": {**bound, **binding}}
 
 
 def _service(name: str, port: int) -> dict[str, object]:

@@ -18,7 +18,6 @@ def arguments(config: NodeConfig) -> list[str]:
 
 def configuration(config: NodeConfig) -> str:
     """Version 3 of containerd's configuration."""
-    cni_directories = json.dumps(config.program_directories(*CNI_PLUGINS))
     return f"""\
 version = 3
 root = "{NODE_STATE / "containerd"}"
@@ -38,6 +37,12 @@ address = "{CONTAINERD_SOCKET}"
 [plugins."io.containerd.internal.v1.opt"]
 path = "{NODE_STATE / "containerd-opt"}"
 
+{_images(config)}
+{_runtime(config)}"""
+
+
+def _images(config: NodeConfig) -> str:
+    return f"""\
 [plugins."io.containerd.cri.v1.images"]
 snapshotter = "overlayfs"
 
@@ -46,7 +51,12 @@ sandbox = "{config.images.pause}"
 
 [plugins."io.containerd.cri.v1.images".registry]
 config_path = "{REGISTRY_HOSTS}"
+"""
 
+
+def _runtime(config: NodeConfig) -> str:
+    cni_directories = json.dumps(config.program_directories(*CNI_PLUGINS))
+    return f"""\
 [plugins."io.containerd.cri.v1.runtime"]
 # Without CAP_SYS_RESOURCE a score below containerd's own cannot be given.
 restrict_oom_score_adj = true

@@ -22,6 +22,19 @@ EXPECTED_TUNABLES = {
     "kernel/keys/root_maxbytes": 25_000_000,
 }
 
+# A nearly full disk is the user's business: no eviction and no deletion of images because of it.
+_EVICTION = {
+    "evictionHard": {
+        "memory.available": "100Mi",
+        "nodefs.available": "0%",
+        "nodefs.inodesFree": "0%",
+        "imagefs.available": "0%",
+        "imagefs.inodesFree": "0%",
+    },
+    "imageGCHighThresholdPercent": 100,
+    "imageGCLowThresholdPercent": 99,
+}
+
 
 def arguments(config: NodeConfig) -> list[str]:
     """Flags for what the configuration file does not hold."""
@@ -63,16 +76,7 @@ def configuration(config: NodeConfig) -> str:
         "failSwapOn": False,
         # Lets it start where it may not lower its own OOM score.
         "featureGates": {"KubeletInUserNamespace": True},
-        # A nearly full disk is the user's business: no eviction and no deletion of images because of it.
-        "evictionHard": {
-            "memory.available": "100Mi",
-            "nodefs.available": "0%",
-            "nodefs.inodesFree": "0%",
-            "imagefs.available": "0%",
-            "imagefs.inodesFree": "0%",
-        },
-        "imageGCHighThresholdPercent": 100,
-        "imageGCLowThresholdPercent": 99,
+        **_EVICTION,
         # An image that is on the node is everybody's: all come from this machine, and none is secret.
         "imagePullCredentialsVerificationPolicy": "NeverVerify",
         "serializeImagePulls": False,
