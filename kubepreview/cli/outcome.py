@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from kubepreview.cli.output import moment
 from kubepreview.cli.waiting import State, Step
 from kubepreview.core import status as said
 from kubepreview.core.model import Condition, Preview, Receipt, Revision
@@ -71,7 +72,7 @@ def closing(preview: Preview, asked: Asked) -> Waiting | Ended:
             steps,
             Refused(
                 f"pull request {number} was opened again, with revision {preview.spec.revision.sha[:7]} "
-                f"of {preview.spec.revision.observed_at.isoformat()}",
+                f"of {moment(preview.spec.revision.observed_at)}",
                 hint=f"`kubepreview status {number}` shows it; close it again if that was not meant",
             ),
         )
@@ -90,12 +91,12 @@ def _taken_away(preview: Preview, asked: Asked) -> KubepreviewError | None:
         return _replaced(preview)
     if preview.spec.state == _CLOSED:
         return Refused(
-            f"the preview of pull request {number} was closed at {now.observed_at.isoformat()}",
+            f"the preview of pull request {number} was closed at {moment(now.observed_at)}",
             hint=f"`kubepreview status {number}` shows its receipt; a later `up` opens it again",
         )
     if now.sha != asked.revision.sha:
         return Refused(
-            f"revision {asked.revision.sha[:7]} was superseded by {now.sha} of {now.observed_at.isoformat()}",
+            f"revision {asked.revision.sha[:7]} was superseded by {now.sha} of {moment(now.observed_at)}",
             hint="nothing is wrong: the preview shows the later commit, which has its own `up`",
         )
     return None
@@ -160,7 +161,7 @@ def _still(preview: Preview) -> str:
     served = preview.status.served
     if served is None:
         return "\nnothing is served by this preview at the moment"
-    return f"\nstill served: {served.sha} (since {served.since.isoformat()})"
+    return f"\nstill served: {served.sha} (since {moment(served.since)})"
 
 
 def _seen(preview: Preview) -> str:
@@ -224,7 +225,7 @@ def receipt_text(receipt: Receipt) -> Sequence[str]:
     return (
         f"receipt of {receipt.namespace} ({receipt.namespace_uid or 'never built'})",
         f"  objects    {things}",
-        f"  closed     {receipt.closed_at.isoformat()}",
-        *(f"  {name:<10} {f'gone {at.isoformat()}' if at else 'STILL THERE'}" for name, at in rows),
+        f"  closed     {moment(receipt.closed_at)}",
+        *(f"  {name:<10} {f'gone {moment(at)}' if at else 'STILL THERE'}" for name, at in rows),
         *(f"  blocked by {blocker}" for blocker in receipt.blockers),
     )

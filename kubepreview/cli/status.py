@@ -13,7 +13,7 @@ from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.declaring import number_of
 from kubepreview.cli.list_previews import age
-from kubepreview.cli.output import Format, output_option, table, write_data
+from kubepreview.cli.output import Format, moment, output_option, table, write_data
 from kubepreview.cli.scope import ScopeOptions, resolve_scope, scope_options
 from kubepreview.core import status as said
 from kubepreview.core.model import Object, Preview
@@ -73,11 +73,12 @@ def _headline(preview: Preview) -> str:
 
 def _facts(preview: Preview, now: dt.datetime) -> Iterator[str]:
     spec, served = preview.spec, preview.status.served
+    still = f"{served.sha} (for {age(now - served.since)})" if served else "nothing that is known of"
     rows = (
         ("url", preview.status.url),
         ("state", spec.state),
-        ("asked", f"{spec.revision.sha} (pull request as of {spec.revision.observed_at.isoformat()})"),
-        ("served", f"{served.sha} (for {age(now - served.since)})" if served else "nothing that is known of"),
+        ("asked", f"{spec.revision.sha} (pull request as of {moment(spec.revision.observed_at)})"),
+        ("served", still if spec.state == "Open" else ""),
         ("pods", preview.status.pods),
         ("namespace", preview.status.namespace),
         ("author", spec.pull_request.author),

@@ -252,8 +252,8 @@ def test_the_receipt_accounts_for_every_part() -> None:
     assert list(receipt_text(receipt)) == [
         "receipt of rapidrar-pr-7 (u)",
         "  objects    2 Service",
-        "  closed     2026-01-02T03:04:05+00:00",
-        "  route      gone 2026-01-02T03:04:05+00:00",
+        "  closed     2026-01-02T03:04:05Z",
+        "  route      gone 2026-01-02T03:04:05Z",
         "  pods       STILL THERE",
         "  namespace  STILL THERE",
         "  blocked by PVC/a: finalizer x",

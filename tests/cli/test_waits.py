@@ -183,7 +183,7 @@ def test_down_waits_for_the_receipt_and_prints_it(background: Background) -> Non
 
     assert done.code == 0, done.err
     assert "receipt of rapidrar-pr-7" in done.out
-    assert "namespace  gone 2026-01-02T03:00:00+00:00" in done.out
+    assert "namespace  gone 2026-01-02T03:00:00Z" in done.out
     again = background.run("down", "7", "--output", "json")
     assert json.loads(again.out)["receipt"]["namespaceGoneAt"] == SINCE
 
