@@ -15,6 +15,8 @@ from kubepreview.render.tree import Tree
 from kubepreview.render.yaml_nodes import Malformed
 
 _VENDOR_CURE = "run `helm dependency update` and commit the charts/ folder"
+# Helm reads every file of a chart into memory; the largest charts in use have a few hundred.
+_MAX_FILES = 1000
 _PLACEHOLDER = re.compile(r"\{(host|(?:image|repository|digest)\.[^{}]+)\}")
 
 
@@ -74,8 +76,13 @@ def _entries(tree: Tree, folder: Path, problems: list[Problem]) -> Iterator[Path
     """All files below; links are followed, as Helm follows them, unless they lead out of the checkout."""
     seen = {folder}
     waiting = [folder]
+    count = 0
     while waiting:
         for entry in sorted(waiting.pop().iterdir()):
+            count += 1
+            if count > _MAX_FILES:
+                what = f"holds more than {_MAX_FILES} files"
+                raise Malformed(tree.shown(folder), what, "keep the chart in a folder of its own")
             with gathering(problems):
                 target = tree.find(str(entry), where=tree.shown(entry))
                 if target.is_dir() and target not in seen:

@@ -78,9 +78,8 @@ async def _ask(request: dict[str, Any], shown: str) -> dict[str, Any]:
     worker = [sys.executable, "-I", "-c", start]
     result = await programs.run(worker, what=what, stdin=json.dumps(request).encode())
     if result.code != 0:
-        last = (result.stderr.strip().splitlines() or ["it said nothing"])[0]
         raise InvalidInput(
-            f"{what}: Helm ended with code {result.code}: {last}",
+            f"{what}: Helm ended with code {result.code}: {result.reason}",
             hint="a chart may use 2 GiB of memory; look for a template that repeats without end",
         )
     answer: dict[str, Any] = json.loads(result.stdout)

@@ -26,8 +26,8 @@ async def load(tree: Tree, path: str, problems: list[Problem]) -> list[Manifest]
         return []
     result = await programs.run([kubectl(), "kustomize", str(folder)], what=f"kustomize {path}")
     if result.code != 0:
-        said = " ".join(result.stderr.replace(f"{tree.root}/", "").split())
-        problems.append(Problem(where=path, what=f"kustomize: {said.removeprefix('error: ')}"))
+        said = result.reason.replace(f"{tree.root}/", "").removeprefix("error: ")
+        problems.append(Problem(where=path, what=f"kustomize: {said}"))
         return []
     manifests: list[Manifest] = []
     with gathering(problems):

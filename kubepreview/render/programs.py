@@ -19,6 +19,7 @@ from pathlib import Path
 from kubepreview.errors import Failed, InvalidInput
 
 _NOWHERE = "http://127.0.0.1:9"
+_GO_CRASH = ("fatal error: ", "panic: ", "runtime: ")
 _LAUNCHER = Path(__file__).with_name("limited.py")
 
 
@@ -38,6 +39,13 @@ class Result:
     code: int
     stdout: bytes
     stderr: str
+
+    @property
+    def reason(self) -> str:
+        """The line of stderr that says why it failed: of Go, the first of its crash; else the last."""
+        lines = [line for line in self.stderr.splitlines() if line.strip()]
+        crash = [line for line in lines if line.startswith(_GO_CRASH)]
+        return (crash or lines[-1:] or ["it said nothing"])[0].strip()
 
 
 async def run(

@@ -8,15 +8,18 @@ from pathlib import Path
 from kubepreview.render.documents import MAX_FILE_BYTES, Document, parse
 from kubepreview.render.yaml_nodes import Malformed
 
+# All files of one rendering together: ten times what a preview may hold.
+_MAX_BYTES = 5 * 1024 * 1024
 _OUTSIDE_CURE = "copy what is needed into the repository"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tree:
     """A checkout. Paths come in as an author wrote them, and are shown relative to `root`."""
 
     root: Path
     """Resolved: it has no link in it."""
+    _left: int = _MAX_BYTES
 
     @classmethod
     def at(cls, root: Path) -> Tree:
@@ -59,9 +62,14 @@ class Tree:
             raise Malformed(where, f"{self.shown(path)!r} is a folder, not a file", "name a file")
         try:
             with path.open("rb") as file:
-                return file.read(MAX_FILE_BYTES + 1)
+                content = file.read(MAX_FILE_BYTES + 1)
         except OSError as error:
             raise Malformed(where, f"cannot be read: {error.strerror}") from error
+        self._left -= len(content)
+        if self._left < 0:
+            what = f"is more than is read in all, {_MAX_BYTES // 1024} KiB with the files before it"
+            raise Malformed(where, what, "name the files that are manifests")
+        return content
 
     def documents(self, path: Path) -> list[Document]:
         """The YAML or JSON documents of a file found in this tree."""

@@ -191,6 +191,15 @@ def test_the_same_object_twice_is_told_with_both_places(tmp_path: Path) -> None:
     assert "first in a.yaml:1" in problem.what
 
 
+def test_there_is_a_bound_for_all_files_together(tmp_path: Path) -> None:
+    """Five files of a megabyte are read, and no sixth."""
+    write(tmp_path, {f"data/{number}.yaml": f"# {'x' * 1_000_000}\n" for number in range(7)})
+    _, problems = _load(tmp_path, "data")
+
+    assert [problem.where for problem in problems] == ["data/5.yaml", "data/6.yaml"]
+    assert problems[0].what == "is more than is read in all, 5120 KiB with the files before it"
+
+
 def test_a_folder_of_countless_files_is_not_read(tmp_path: Path) -> None:
     """A folder of data, named by mistake, is told by its count."""
     write(tmp_path, {f"data/{number}.json": "" for number in range(501)})

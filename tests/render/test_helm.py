@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kubepreview.core.images import Reference
-from kubepreview.errors import Problem
+from kubepreview.errors import InvalidInput, Problem
 from kubepreview.render import helm
 from kubepreview.render.chart import Placeholders
 from kubepreview.render.documents import gathering
@@ -192,6 +192,13 @@ async def test_equal_keys_in_what_a_chart_renders_are_as_helm_takes_them(tmp_pat
     assert change.manifests[0].object["data"] == {"k": "b"}
 
 
+async def test_a_template_without_end_is_stopped(tmp_path: Path) -> None:
+    """Helm's process is given up, not ours; the message says which chart and why."""
+    write(tmp_path, {"chart/Chart.yaml": _CHART, "chart/templates/a.yaml": '{{ repeat 3000000000 "x" }}'})
+    with pytest.raises(InvalidInput, match=r"helm template chart: Helm ended with code -6: .*out of memory"):
+        await _load(tmp_path)
+
+
 async def test_a_link_out_of_the_checkout_is_refused(tmp_path: Path) -> None:
     """Helm would follow it, and show a file of this machine in a ConfigMap."""
     root = write(tmp_path / "repository", {"chart/Chart.yaml": _CHART, "chart/templates/a.yaml": _config()})
@@ -211,6 +218,14 @@ async def test_what_is_not_there_is_told(tmp_path: Path) -> None:
         ("gone.yaml", "'gone.yaml' is not there"),
         ("preview.yml: manifests.helm.set.image.tag", "{digest.other} names an image that is not given"),
     ]
+
+
+async def test_a_folder_of_countless_files_is_not_given_to_helm(tmp_path: Path) -> None:
+    """A chart at the root of a repository brings everything else along."""
+    write(tmp_path, {"chart/Chart.yaml": _CHART, **{f"chart/data/{number}": "" for number in range(1000)}})
+    _, (problem,) = await _load(tmp_path)
+
+    assert problem.what == "holds more than 1000 files"
 
 
 async def test_a_folder_that_is_no_chart_is_told(tmp_path: Path) -> None:

@@ -63,6 +63,18 @@ async def test_endless_output_ends_at_the_limit() -> None:
     assert len((await _run("print('x' * 1023)", Limits(output_bytes=1024))).stdout) == 1024
 
 
+def test_the_reason_is_one_line() -> None:
+    """The end of an ordinary message, and the beginning of a Go program's long one."""
+    ordinary = programs.Result(code=1, stdout=b"", stderr="# Warning: old\nerror: no such file\n\n")
+    crash = programs.Result(
+        code=2, stdout=b"", stderr="x\nfatal error: out of memory\n\ngoroutine 1:\nmain()\n"
+    )
+
+    assert ordinary.reason == "error: no such file"
+    assert crash.reason == "fatal error: out of memory"
+    assert programs.Result(code=1, stdout=b"", stderr="").reason == "it said nothing"
+
+
 async def test_memory_is_bounded() -> None:
     """What asks for more than its share does not get it."""
     result = await _run("x = bytearray(600 * 1024 * 1024)", Limits(memory_bytes=512 * 1024**2))
