@@ -32,7 +32,7 @@ _PLUGINS = ("generators", "transformers", "validators")
 _HELM = ("helmCharts", "helmChartInflationGenerator")
 _FUNCTION = "config.kubernetes.io/function"
 
-# objects: a file of whole objects, or a folder with a kustomization. plugin: the same, but configuration.
+# objects: a file of whole objects, or a folder with a kustomization. plugin: a file that configures plugins.
 # patch: YAML. data: any file, which is not looked into.
 _Use = Literal["objects", "plugin", "patch", "data"]
 
@@ -53,13 +53,13 @@ class Scan:
     tree: Tree
     problems: list[Problem]
     manifests: list[Manifest] = field(default_factory=list)
-    _seen: set[Path] = field(default_factory=set)
+    _seen: set[tuple[Path, _Use]] = field(default_factory=set)
 
     def folder(self, folder: Path, *, where: str) -> None:
         """Check the kustomization of a folder, and everything behind it. `where` names the folder."""
-        if folder in self._seen:
+        if (folder, "objects") in self._seen:
             return
-        self._seen.add(folder)
+        self._seen.add((folder, "objects"))
         with gathering(self.problems):
             document = self._kustomization(folder, where)
             self._refuse_helm(document)
@@ -102,15 +102,15 @@ class Scan:
                 where, f"{named.text!r} is not in the repository: nothing is fetched", _REMOTE_CURE
             )
         path = self.tree.find(named.text, start=folder, where=where)
-        if path.is_dir() and named.use in ("objects", "plugin"):
+        if path.is_dir() and named.use == "objects":
             self.folder(path, where=where)
         elif named.use != "data":
             self._file(path, named.use)
 
     def _file(self, path: Path, use: _Use) -> None:
-        if path in self._seen:
+        if (path, use) in self._seen:
             return
-        self._seen.add(path)
+        self._seen.add((path, use))
         for document in self.tree.documents(path):
             if use == "plugin":
                 self._check_plugin(document)

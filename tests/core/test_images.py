@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubepreview.core.images import Reference
@@ -74,7 +74,7 @@ def test_what_is_no_reference_is_refused_with_a_hint(text: str, hint: str) -> No
     assert hint in error.value.hint
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.from_regex(r"([a-z0-9.-]{1,8}(:[0-9]{1,4})?/)?[a-z0-9._/-]{1,12}(:[\w.]{1,8})?", fullmatch=True))
 def test_a_reference_is_put_together_as_it_was_taken_apart(text: str) -> None:
     """Nothing is lost, and nothing is added."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubepreview.core.kinds import pod_template
@@ -300,6 +300,10 @@ _KINDS = st.sampled_from(
 )
 
 
+# Fifty find what two hundred find. How long drawing takes on a busy machine says nothing about the code.
+_few = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
 @st.composite
 def _objects(draw: st.DrawFn) -> Object:
     """An object with a name, whose insides may have any shape at all."""
@@ -317,8 +321,7 @@ def _objects(draw: st.DrawFn) -> Object:
     }
 
 
-# Fifty of either find what two hundred find; drawing them is what takes the time.
-@settings(max_examples=50)
+@_few
 @given(st.lists(_objects(), max_size=4))
 def test_no_shape_of_an_object_breaks_a_change(objects: list[Object]) -> None:
     """Authors write anything; it is passed on for the apiserver to refuse, and the input is never altered."""
@@ -337,7 +340,7 @@ def test_no_shape_of_an_object_breaks_a_change(objects: list[Object]) -> None:
     assert objects == before
 
 
-@settings(max_examples=50)
+@_few
 @given(_objects())
 def test_labels_never_change_a_selector(obj: Object) -> None:
     """All but metadata.labels of the object and its pod template stays as it was."""

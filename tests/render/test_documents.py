@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubepreview.errors import InvalidInput, Problem
@@ -167,6 +167,7 @@ def test_bytes_that_are_no_text_are_told() -> None:
     assert "is not YAML" in _problems("a: \x01\n")[0].what
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=200) | st.text(alphabet="a&*:<-?[]{}!|>'\"# \n\t", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     """Nothing but documents or InvalidInput with problems ever comes out."""

@@ -155,6 +155,19 @@ async def test_what_would_be_fetched_is_refused_with_its_line(tmp_path: Path, re
             "nothing is fetched",
         ),
         (
+            {
+                "kustomization.yaml": "resources: [t.yaml]\ntransformers: [t.yaml]\n",
+                "t.yaml": "apiVersion: acme/v1\nkind: Exec\nmetadata: {name: x}\n",
+            },
+            "k8s/t.yaml:1",
+            "Exec is a plugin that runs a program",
+        ),
+        (
+            {"kustomization.yaml": "generators: [sub]\n", "sub/kustomization.yaml": ""},
+            "k8s/sub",
+            "is a folder, not a file",
+        ),
+        (
             {"kustomization.yaml": "transformers:\n- |-\n  apiVersion: builtin\n  kind: X\n"},
             "k8s/kustomization.yaml:2",
             "configures a plugin in place",
