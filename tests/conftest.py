@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from kubepreview.cli import places
 from kubepreview.localcluster import toolchain
@@ -20,6 +21,10 @@ TESTS = Path(__file__).parent
 # The longest that a test of a folder may take, in seconds; elsewhere the limit of pyproject.toml holds.
 # A limit ends what hangs. It is no measurement: a busy machine does not come near it.
 LIMITS_S = {"core": 5, "house": 5, "render": 30, "cli": 30, "cluster": 300}
+
+# A busy machine is not a finding: how long an example takes is no property of the code.
+settings.register_profile("kubepreview", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kubepreview")
 
 
 def pytest_report_header() -> str:
