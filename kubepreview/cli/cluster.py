@@ -149,6 +149,7 @@ def build(
         tag=tag,
         arguments=dict(_build_arg(text) for text in build_args),
     )
+    caller.streams.talk(f"building {tag} from {recipe.dockerfile} …")
     caller.streams.data(build_and_push(recipe, running.registry, places.cache(caller.environ)))
 
 
@@ -166,13 +167,10 @@ def _build_arg(text: str) -> tuple[str, str]:
 
 
 def _addresses(running: RunningCluster) -> dict[str, str]:
-    host, port = running.ingress
-    return {
-        "kubeconfig": str(running.kubeconfig),
-        "apiserver": running.api,
-        "ingress": f"http://{host}:{port}, class {running.ingress_class}; names below .localhost lead there",
-        "registry": running.registry,
-    }
+    said = _plain_addresses(running)
+    ingress_class = said.pop("ingressClass")
+    said["ingress"] += f", class {ingress_class}; names below .localhost lead there"
+    return said
 
 
 def _address_lines(running: RunningCluster) -> str:
@@ -193,9 +191,20 @@ def _plain(seen: ClusterStatus) -> dict[str, Any]:
     return {
         "name": seen.name,
         "state": seen.state,
-        "addresses": None if running is None else _addresses(running),
+        "addresses": None if running is None else _plain_addresses(running),
         "node": None if seen.node is None else dataclasses.asdict(seen.node),
         "processes": sorted(seen.processes),
+    }
+
+
+def _plain_addresses(running: RunningCluster) -> dict[str, str]:
+    host, port = running.ingress
+    return {
+        "kubeconfig": str(running.kubeconfig),
+        "apiserver": running.api,
+        "ingress": f"http://{host}:{port}",
+        "ingressClass": running.ingress_class,
+        "registry": running.registry,
     }
 
 

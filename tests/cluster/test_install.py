@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -155,6 +157,81 @@ def test_pods_of_others_are_left_alone(installed: RunningCluster) -> None:
     kubectl(installed, "delete", "namespace", "t-others", "--wait=false")
 
 
+def test_doctor_is_content_with_a_fresh_installation(installed: RunningCluster) -> None:
+    """Every check is fine, the tried ones too, and the namespace of the trial is on its way out."""
+    ended = _command(installed, "doctor", "-o", "json")
+
+    assert ended.code == 0, ended.out + ended.err
+    findings = {each["name"]: each for each in json.loads(ended.out)}
+    assert {each["verdict"] for each in findings.values()} == {"ok"}, ended.out
+    assert "tried" in findings["network policies"]["seen"]
+    assert "tried" in findings["a pod's own users"]["seen"]
+    left = json.loads(
+        kubectl(
+            installed, "get", "namespaces", "-l", "app.kubernetes.io/name=kubepreview-doctor", "-o", "json"
+        )
+    )
+    assert all("deletionTimestamp" in each["metadata"] for each in left["items"])
+
+
+def test_doctor_tells_an_image_that_cannot_be_pulled(installed: RunningCluster) -> None:
+    """The trial is unknown, with what the kubelet says of the pod; nothing is called fine or broken."""
+    ended = _command(
+        installed, "doctor", "-o", "json", "--probe-image", "kubepreview.local/none:0", "--timeout", "10"
+    )
+
+    findings = {each["name"]: each for each in json.loads(ended.out)}
+    assert ended.code == 0
+    assert findings["network policies"]["verdict"] == "unknown"
+    assert "Pull" in findings["network policies"]["seen"]
+
+
+def test_the_cluster_commands_see_the_cluster(installed: RunningCluster) -> None:
+    """Status, kubeconfig, logs, and an image that goes in: each for the cluster of that name."""
+    name = ("--name", installed.name)
+
+    status = _command(installed, "cluster", "status", "-o", "json", *name)
+    assert json.loads(status.out)["addresses"]["registry"] == installed.registry
+    assert status.code == 0
+    kubeconfig = _command(installed, "cluster", "kubeconfig", "--export", *name)
+    assert kubeconfig.out == f"export KUBECONFIG={installed.kubeconfig}\n"
+    logs = _command(installed, "cluster", "logs", "kubelet", "--tail", "3", *name)
+    assert len(logs.out.splitlines()) == 3
+    unknown = _command(installed, "cluster", "logs", "nobody", *name)
+    assert unknown.code == 1
+    assert "kube-apiserver" in unknown.err
+
+
+def test_an_image_is_built_pushed_and_named_by_its_digest(installed: RunningCluster, tmp_path: Path) -> None:
+    """From a Dockerfile whose base is an argument; what is printed is what a pod can run."""
+    (tmp_path / "Dockerfile").write_text(
+        "ARG BASE=docker.io/library/debian\nFROM ${BASE}\nARG WORD\nENV WORD=${WORD}\n"
+    )
+    argv = ("cluster", "build", str(tmp_path), "--tag", "t/small:1", "--build-arg", "WORD=hello")
+
+    ended = _command(installed, *argv, "--name", installed.name)
+
+    assert ended.code == 0, ended.err
+    assert re.fullmatch(rf"{installed.registry}/t/small@sha256:[0-9a-f]{{64}}\n", ended.out)
+    apply(installed, namespace("t-built"))
+    wanted = pod("built", ended.out.strip(), restartPolicy="Never", automountServiceAccountToken=False)
+    wanted["metadata"]["namespace"] = "t-built"
+    wanted["spec"]["containers"][0] |= {"command": ["sh", "-c", "echo $WORD"], "args": []}
+    kubectl(installed, "-n", "t-built", "wait", "--for=create", "serviceaccount/default", "--timeout=30s")
+    apply(installed, wanted)
+    kubectl(
+        installed,
+        "-n",
+        "t-built",
+        "wait",
+        "pod/built",
+        "--for=jsonpath={.status.phase}=Succeeded",
+        "--timeout=60s",
+    )
+    assert kubectl(installed, "-n", "t-built", "logs", "built") == "hello\n"
+    kubectl(installed, "delete", "namespace", "t-built", "--wait=false")
+
+
 def test_uninstall_refuses_while_a_preview_is_open(installed: RunningCluster) -> None:
     """Exit code 3, the preview by name, and nothing removed."""
     _open_a_preview(installed)
@@ -176,7 +253,11 @@ def test_uninstall_takes_away_all_that_install_brought(
     ended = _command(installed, "uninstall", "--close-previews")
 
     assert ended.code == 0, ended.err
-    kubectl(installed, "wait", "--for=delete", "namespace", "t-userns", "t-others", "--timeout=60s")
+    kubectl(
+        installed, "wait", "--for=delete", "namespace", "t-userns", "t-others", "t-built", "--timeout=60s"
+    )
+    trials = "app.kubernetes.io/name=kubepreview-doctor"
+    kubectl(installed, "wait", "--for=delete", "namespace", "-l", trials, "--timeout=60s")
     assert _everything(installed) - objects_before == {"namespace/uninstalls-previews"}
     assert "control namespaces uninstalls-previews" in ended.err
     (project,) = yaml.safe_load_all(ended.out)
