@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 from kubepreview.core import config, kinds
@@ -94,7 +93,7 @@ def _manifests(facts: Facts) -> Sequence[str]:
 
 def _rank(path: str) -> tuple[int, int, str]:
     """The folder that is most likely meant: by its name, then the one nearest to the root."""
-    name = PurePosixPath(path).name
+    name = path.rpartition("/")[2]
     known = (index for index, word in enumerate(_BEST_NAMES) if re.match(rf"{word}\b", name))
     return next(known, len(_BEST_NAMES)), path.count("/"), path
 
@@ -102,7 +101,7 @@ def _rank(path: str) -> tuple[int, int, str]:
 def _folders(facts: Facts) -> Sequence[str]:
     """The folders of workloads, the outermost only; a file of the root stands for itself."""
     holders = {
-        str(PurePosixPath(each.file).parent) if "/" in each.file else each.file
+        each.file.rpartition("/")[0] or each.file
         for each in facts.objects
         if kinds.pod_template(each.object) is not None or each.object.get("kind") == "Service"
     }
@@ -127,7 +126,8 @@ def _images(facts: Facts, project: str) -> Sequence[str]:
 def _built_images(facts: Facts, project: str) -> Sequence[str]:
     """The images that are likely this repository's own: named like it, or the only one there is."""
     named = list(dict.fromkeys(_image_names(facts)))
-    places = {PurePosixPath(path).parent.name.lower() for path in facts.dockerfiles} - {""}
+    folders = (path.rpartition("/")[0] for path in facts.dockerfiles)
+    places = {folder.rpartition("/")[2].lower() for folder in folders if folder}
     owner = facts.repository.partition("/")[0].lower()
     own = [name for name in named if _is_own(name, {project, *places}, owner)]
     if own or not facts.dockerfiles:
