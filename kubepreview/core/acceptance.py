@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from kubepreview.core import kinds, names
+from kubepreview.core import kinds, names, precheck
 from kubepreview.core.model import Entry, Object, ObjectRef, Preview, PreviewProject, ProjectSpec
 
 # The apiserver cannot measure a list of objects of unknown shape, so this bound is kept here; its own
@@ -92,7 +92,7 @@ def _manifest_problem(preview: Preview, project: ProjectSpec) -> Rejected | None
         if not _is_named(obj):
             return Rejected("ObjectWithoutName", f"manifests[{index}] has no metadata.name; give it one")
         ref = kinds.ref_of(obj)
-        problem = _object_problem(ref, seen, project)
+        problem = _object_problem(obj, ref, seen, project)
         if problem:
             return problem
         seen.add(ref)
@@ -105,14 +105,14 @@ def _is_named(obj: Object) -> bool:
     return all(isinstance(word, str) and word for word in words)
 
 
-def _object_problem(ref: ObjectRef, seen: set[ObjectRef], project: ProjectSpec) -> Rejected | None:
+def _object_problem(
+    obj: Object, ref: ObjectRef, seen: set[ObjectRef], project: ProjectSpec
+) -> Rejected | None:
     what = f"{ref.kind}/{ref.name}"
     if (ref.api_version, ref.kind) not in kinds.ALLOWED:
-        return Rejected(
-            "KindNotAllowed",
-            f"{what} ({ref.api_version}): this kind is not part of a preview; "
-            f"allowed are {', '.join(sorted(kind for _, kind in kinds.ALLOWED))}",
-        )
+        # In the words of the early check, which has none but this to say of such a kind.
+        (problem,) = precheck.check((obj,), precheck.Limits(namespace=""))
+        return Rejected("KindNotAllowed", str(problem))
     if kinds.kind_of(ref) is kinds.DAEMON_SET and project.daemon_sets != "Keep":
         return Rejected(
             "DaemonSetNotKept",

@@ -13,6 +13,7 @@ from typing import Any, Final
 from kubepreview.core.kinds import as_mapping, pod_template, ref_of
 from kubepreview.core.model import Object
 from kubepreview.core.observed import Observed
+from kubepreview.core.refusals import with_cure
 from kubepreview.core.wanted import Wanted
 
 # Restarts after which a container is called failing. Applications that wait for their database by
@@ -94,10 +95,10 @@ def _judge(wanted: Object, observed: Observed) -> _Judged:
     judged = _JUDGES.get(live["kind"], _judge_replicas)(live, status)
     if not judged.waiting_for:
         return judged
-    trouble = judged.trouble or _pod_trouble(_current_pods(live, observed))
-    return _Judged(
-        wanted=judged.wanted, ready=judged.ready, waiting_for=f"{name}: {judged.waiting_for}", trouble=trouble
-    )
+    pods = _current_pods(live, observed)
+    waiting_for = f"{name}: {judged.waiting_for}{_not_ready_yet(pods)}"
+    trouble = judged.trouble or _pod_trouble(pods)
+    return _Judged(wanted=judged.wanted, ready=judged.ready, waiting_for=waiting_for, trouble=trouble)
 
 
 def _judge_deployment(live: Object, status: Mapping[str, Any]) -> _Judged:
@@ -114,16 +115,17 @@ def _judge_deployment(live: Object, status: Mapping[str, Any]) -> _Judged:
         wanted=wanted,
         ready=min(updated, available),
         waiting_for=waiting_for,
-        trouble=_deployment_trouble(live, status),
+        trouble=_trouble_told(live, status),
     )
 
 
-def _deployment_trouble(live: Object, status: Mapping[str, Any]) -> Trouble | None:
-    name = f"Deployment/{live['metadata']['name']}"
+def _trouble_told(live: Object, status: Mapping[str, Any]) -> Trouble | None:
+    """What the workload's own controller says: its pods are refused, or it has given up."""
+    name = f"{live['kind']}/{live['metadata']['name']}"
     for condition in status.get("conditions") or ():
         kind, truth = condition["type"], condition["status"]
         if kind == "ReplicaFailure" and truth == "True":
-            return Trouble(object=name, reason="PodsRefused", message=condition.get("message", ""))
+            return Trouble(object=name, reason="PodsRefused", message=with_cure(condition.get("message", "")))
         if kind == "Progressing" and truth == "False":
             return Trouble(
                 object=name, reason=condition.get("reason", "Stuck"), message=condition.get("message", "")
@@ -154,7 +156,10 @@ def _judge_replicas(live: Object, status: Mapping[str, Any]) -> _Judged:
     wanted = live["spec"].get("replicas", 1)
     ready = status.get("readyReplicas", 0)
     return _Judged(
-        wanted=wanted, ready=ready, waiting_for="" if ready >= wanted else f"{ready} of {wanted} pods ready"
+        wanted=wanted,
+        ready=ready,
+        waiting_for="" if ready >= wanted else f"{ready} of {wanted} pods ready",
+        trouble=_trouble_told(live, status),
     )
 
 
@@ -214,6 +219,22 @@ def _current_pods(live: Object, observed: Observed) -> tuple[Object, ...]:
             pod for pod in owned if pod["metadata"]["labels"].get("controller-revision-hash") == update
         )
     return owned
+
+
+def _not_ready_yet(pods: Iterable[Object]) -> str:
+    """The first container that runs and whose probe has not passed: that, and no cluster, is the author's."""
+    for pod in pods:
+        probed = {
+            each["name"]
+            for each in as_mapping(pod.get("spec")).get("containers") or ()
+            if "readinessProbe" in each
+        }
+        for container in as_mapping(pod.get("status")).get("containerStatuses") or ():
+            is_waited_for = "running" in as_mapping(container.get("state")) and not container.get("ready")
+            if is_waited_for and container["name"] in probed:
+                where = f"Pod/{pod['metadata']['name']} container {container['name']}"
+                return f"; {where} runs, and its readinessProbe has not passed"
+    return ""
 
 
 def _owner_uids(obj: Object) -> set[str]:

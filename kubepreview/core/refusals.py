@@ -10,10 +10,12 @@ from kubepreview.core.model import ObjectRef
 _CURES: Final = (
     ("exceeded quota", "lower what it asks for, or have the project's quota raised"),
     ("violates PodSecurity", "remove the field; the project's podProfile says what pods may have"),
+    ("when `hostUsers` is false", "leave the field out; every pod has a user namespace of its own"),
     ("provided port is not in the valid range", "use a port between 1 and 65535"),
     ("ValidatingAdmissionPolicy", "change the field that the policy names"),
     ("is forbidden: User", "this kind is not part of a preview; remove the object"),
     ("unknown field", "correct the spelling of the field"),
+    ("field not declared in schema", "correct the spelling of the field"),
     ("no matches for kind", "use an apiVersion that the cluster serves"),
     ("field is immutable", "give the object another name, or keep the field as it was"),
     ("Invalid value", "correct the field"),
@@ -23,5 +25,10 @@ _CURES: Final = (
 
 def refusal(ref: ObjectRef, message: str) -> str:
     """One sentence: which object, what the server said, and what mends it."""
+    return f"{ref.kind}/{ref.name}: {with_cure(message)}"
+
+
+def with_cure(message: str) -> str:
+    """What the server said, and what mends it where that is known."""
     cure = next((cure for words, cure in _CURES if words in message), "")
-    return f"{ref.kind}/{ref.name}: {message}" + (f" → {cure}" if cure else "")
+    return message + (f" → {cure}" if cure else "")

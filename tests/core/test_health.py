@@ -80,6 +80,18 @@ def test_what_is_waited_for_is_named(status: Object, waits_for: str) -> None:
     assert health(asked(), _seen(status)).waiting_for == waits_for
 
 
+def test_a_readiness_probe_that_has_not_passed_is_waited_for_by_name() -> None:
+    """A container that runs and is not ready is named with its pod; one without a probe is not."""
+    running = _pod("new", state={"running": {}}, ready=False)
+    probed = {**running, "spec": {"containers": [{"name": "web", "readinessProbe": {"httpGet": {}}}]}}
+
+    assert health(asked(), _seen(_STARTING, probed)).waiting_for == (
+        "Deployment/web: 0 of 1 pods available; "
+        "Pod/web-new container web runs, and its readinessProbe has not passed"
+    )
+    assert health(asked(), _seen(_STARTING, running)).waiting_for == "Deployment/web: 0 of 1 pods available"
+
+
 @pytest.mark.parametrize(
     ("container", "reason", "says"),
     [
@@ -117,12 +129,13 @@ def test_a_crashing_pod_of_the_earlier_revision_is_not_this_ones_trouble() -> No
 
 
 def test_pods_that_admission_refuses_are_trouble_at_once() -> None:
-    """Quota and Pod Security speak through the Deployment's ReplicaFailure condition."""
+    """Quota and Pod Security speak through the Deployment's ReplicaFailure condition; the cure is added."""
     refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: kubepreview"}
     trouble = health(asked(), _seen({"observedGeneration": 2, "conditions": [refused]})).trouble
 
     assert trouble is not None
-    assert (trouble.reason, trouble.message) == ("PodsRefused", "exceeded quota: kubepreview")
+    assert trouble.reason == "PodsRefused"
+    assert trouble.message.startswith("exceeded quota: kubepreview → lower what it asks for")
 
 
 def _other(kind: str, api_version: str, status: Object, **spec: Any) -> tuple[Object, Object]:
@@ -168,6 +181,18 @@ def test_every_kind_of_workload_is_judged_by_its_own_status(
     seen = Observed(objects={kinds.ref_of(each): each for each in (live, settled)})
 
     assert health(asked(preview(wanted, deployment(), service())), seen).is_settled is is_settled
+
+
+def test_pods_that_admission_refuses_are_trouble_of_a_bare_replica_set_too() -> None:
+    """Its controller tells of it in the same condition as a Deployment's."""
+    refused = {"type": "ReplicaFailure", "status": "True", "message": 'violates PodSecurity "baseline"'}
+    wanted, live = _other("ReplicaSet", "apps/v1", {**_SET, "conditions": [refused]})
+    seen = Observed(objects={kinds.ref_of(live): live})
+
+    trouble = health(asked(preview(wanted, service())), seen).trouble
+
+    assert trouble is not None
+    assert (trouble.object, trouble.reason) == ("ReplicaSet/other", "PodsRefused")
 
 
 def test_a_failed_job_is_trouble() -> None:
