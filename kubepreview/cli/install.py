@@ -51,6 +51,11 @@ def install(
 async def _install(caller: Caller, connection: Connection, image: str, replicas: int, timeout_s: int) -> None:
     async with connect(connection, caller) as client:
         mutates = await facts.serves_mutation(client)
+        if not mutates:
+            caller.streams.talk(
+                "note: this cluster does not serve MutatingAdmissionPolicy v1 (Kubernetes 1.36 does), so nothing "
+                "puts user namespaces into pods: create projects with --pod-profile restricted"
+            )
         chosen = image or await _image_for(caller, client)
         objects = installing.fitting(installation.objects(chosen, replicas=replicas), mutates=mutates)
         kinds = [obj for obj in objects if obj["kind"] == "CustomResourceDefinition"]
@@ -64,11 +69,6 @@ async def _install(caller: Caller, connection: Connection, image: str, replicas:
                 Stage("policies act", lambda: installing.wait_until_policies_act(client, mutates=mutates)),
                 Stage("controller", lambda: _controller(client, controller, timeout_s)),
             ],
-        )
-    if not mutates:
-        caller.streams.talk(
-            "note: this cluster does not serve MutatingAdmissionPolicy v1 (Kubernetes 1.36 does), so nothing "
-            "puts user namespaces into pods: create projects with --pod-profile restricted"
         )
     caller.streams.talk(f"✓ kubepreview {__version__} is installed ({chosen})")
     caller.streams.talk("Next: `kubepreview project create NAME --repository OWNER/NAME`")
