@@ -53,8 +53,8 @@ async def _install(caller: Caller, connection: Connection, image: str, replicas:
         mutates = await facts.serves_mutation(client)
         if not mutates:
             caller.streams.talk(
-                "note: this cluster does not serve MutatingAdmissionPolicy v1 (Kubernetes 1.36 does), so nothing "
-                "puts user namespaces into pods: create projects with --pod-profile restricted"
+                "note: this cluster does not serve MutatingAdmissionPolicy v1 (Kubernetes 1.36 does), so "
+                "nothing puts user namespaces into pods: create projects with --pod-profile restricted"
             )
         chosen = image or await _image_for(caller, client)
         objects = installing.fitting(installation.objects(chosen, replicas=replicas), mutates=mutates)
