@@ -57,8 +57,8 @@ Report = Callable[[Progress], None]
 _LOCK_TIMEOUT_S = 300.0
 _START_TIMEOUT_S = 180.0
 # A node that runs mends a killed program within seconds; one that does not is started anew.
-_MEND_TIMEOUT_S = 30.0
-_ANSWER_TIMEOUT_S = 15.0
+_MEND_TIMEOUT_S = 60.0
+_ANSWER_TIMEOUT_S = 30.0
 _POLL_S = 0.03
 _IMPORT_TIMEOUT_S = 600.0
 

@@ -115,6 +115,8 @@ def main(arguments: Sequence[str]) -> int:
         now = dt.datetime.now(dt.UTC)  # noqa: TID251 - an entry point
         prepare(config, now)
         asyncio.run(serve(config))
+    except asyncio.CancelledError:
+        return 0  # it was told to end
     except KubepreviewError as error:
         failed = status.read(status_file) or NodeStatus()
         failed.state, failed.failure, failed.hint = "failed", error.message, error.hint

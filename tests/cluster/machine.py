@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -113,26 +114,32 @@ def outer_process(running: RunningCluster) -> int:
     return int(_read(host.first_process(state_of(running)), "stat").rpartition(")")[2].split()[1])
 
 
-def lent(digest: str) -> dict[str, list[str]]:
-    """All of this machine that a cluster of this digest uses: each list is empty when it is gone.
+def lent(state: StateDirectory) -> dict[str, list[str]]:
+    """All of this machine that a cluster takes; what names another cluster's digest is left out.
 
     Listed whole, not by asking the code under test: what is compared is the machine before and after.
     """
-    return {
-        "processes": [line for line in _command_lines() if digest in line or "/var/lib/kubepreview" in line],
-        "mounts": sorted(Path("/proc/self/mounts").read_text().splitlines()),
-        "interfaces": sorted(path.name for path in Path("/sys/class/net").iterdir()),
+    found = {
+        "processes": list(_processes(state)),
+        "mounts": Path("/proc/self/mounts").read_text().splitlines(),
+        "interfaces": [path.name for path in Path("/sys/class/net").iterdir()],
         "routes": run("ip", "route", "show", "table", "all").splitlines(),
         "addresses": run("ip", "-brief", "address").splitlines(),
         "rules": run("nft", "list", "ruleset").splitlines(),
         "ipsets": run("ipset", "list", "-name").splitlines(),
-        "cgroups": sorted(str(path) for path in _cgroups()),
+        "cgroups": [path for path, _, _ in os.walk("/sys/fs/cgroup") if "kube" in path],
         "network namespaces": run("ip", "netns", "list").splitlines(),
         "directories": [path for path in _HOST_DIRECTORIES if Path(path).exists()],
-        "kernel": [Path("/proc/sys", name).read_text() for name in _KERNEL],
+        "kernel": [f"{name} {Path('/proc/sys', name).read_text()}" for name in _KERNEL],
+    }
+    return {
+        kind: sorted(line for line in lines if set(_DIGEST.findall(line)) <= {state.digest})
+        for kind, lines in found.items()
     }
 
 
+# In the name of a cgroup, an interface or a bridge.
+_DIGEST = re.compile(r"(?:kpv|kpb|kubepreview-[a-z0-9-]*-)([0-9a-f]{8})")
 # Where a kubelet, a container runtime or a CNI would leave things, unless it was kept from it.
 _HOST_DIRECTORIES = (
     "/etc/cni",
@@ -165,16 +172,14 @@ _KERNEL = (
 )
 
 
-def _cgroups() -> Iterator[Path]:
-    for path, _, _ in os.walk("/sys/fs/cgroup"):
-        if "kubepreview" in path or "kubepods" in path:
-            yield Path(path)
-
-
-def _command_lines() -> Iterator[str]:
+def _processes(state: StateDirectory) -> Iterator[str]:
+    """Each process that is in the cluster's cgroup, or names its directory."""
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
-            yield _read(int(path.name), "cmdline").replace("\0", " ")
+            groups = _read(int(path.name), "cgroup").replace("\n", " ")
+            command = _read(int(path.name), "cmdline").replace("\0", " ")
+            if state.digest in groups or f"{state.path} " in command:
+                yield f"{command} {groups}"
 
 
 def _read(pid: int, file: str) -> str:

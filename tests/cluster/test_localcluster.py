@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
@@ -11,6 +10,7 @@ import tarfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from tests.cluster.conftest import cache, state_root
 from tests.cluster.machine import (
     apply,
     config_of,
+    eventually,
     kubectl,
     namespace,
     pod,
@@ -98,10 +99,10 @@ def test_an_ingress_is_served_on_the_loopback(local_cluster: RunningCluster) -> 
     host, port = local_cluster.ingress
     url = f"http://{host}:{port}/ping"
 
-    _until(lambda: _status(url, "web.localhost") == 200, "the ingress serves the pod")
+    eventually(lambda: _status(url, "web.localhost") == 200, "the ingress serves the pod")
     assert _status(url, "unknown.localhost") == 404
     address = "jsonpath={.status.loadBalancer.ingress[0].ip}"
-    _until(
+    eventually(
         lambda: (
             kubectl(local_cluster, "-n", _own("served"), "get", "ingress", "web", "-o", address)
             == str(config_of(local_cluster).ranges.ingress)
@@ -163,12 +164,12 @@ def test_a_network_policy_is_enforced(local_cluster: RunningCluster) -> None:
         "stranger to pod": (stranger, server, 8082),
         "machine to pod": ((), server, 8082),
     }
-    _until(lambda: all(_connects(*connection) for connection in connections.values()), "all connect")
+    eventually(lambda: all(_connects(*connection) for connection in connections.values()), "all connect")
 
     apply(local_cluster, _within(_own("denied"), _deny_all_but_dns()))
 
     for name, connection in connections.items():
-        _until(lambda connection=connection: not _connects(*connection), f"{name} is refused")
+        eventually(partial(_is_refused, *connection), f"{name} is refused")
     assert _connects(inside, dns, 53), "DNS is allowed"
     assert _connects(stranger, dns, 53), "another namespace is not touched"
 
@@ -187,7 +188,7 @@ def test_admission_keeps_what_a_namespace_asks(local_cluster: RunningCluster) ->
     outside = _within(_own("baseline"), pod("p", pause, hostNetwork=True))
     assert "violates PodSecurity" in refusal(local_cluster, outside)
     more = _within(_own("full"), pod("p", pause))
-    _until(lambda: "exceeded quota" in refusal(local_cluster, more), "the quota is counted")
+    eventually(lambda: "exceeded quota" in refusal(local_cluster, more), "the quota is counted")
 
 
 def test_admission_policies_refuse_and_change(local_cluster: RunningCluster) -> None:
@@ -207,7 +208,7 @@ def test_admission_policies_refuse_and_change(local_cluster: RunningCluster) -> 
     )
 
     bad = _within(where, pod("bad", pause))
-    _until(lambda: "no bad pods" in refusal(local_cluster, bad), "the policy refuses")
+    eventually(lambda: "no bad pods" in refusal(local_cluster, bad), "the policy refuses")
     apply(local_cluster, _within(where, pod("good", pause)))
 
     mounted = "jsonpath={.spec.automountServiceAccountToken}"
@@ -323,6 +324,10 @@ def _network_of(running: RunningCluster, where: str, name: str) -> tuple[str, ..
     return ("nsenter", f"--target={pids[0]}", "--net")
 
 
+def _is_refused(network: tuple[str, ...], address: str, port: int) -> bool:
+    return not _connects(network, address, port)
+
+
 def _connects(network: tuple[str, ...], address: str, port: int) -> bool:
     """Whether a TCP connection opens, from inside a network namespace or from this machine."""
     if not network:
@@ -331,12 +336,3 @@ def _connects(network: tuple[str, ...], address: str, port: int) -> bool:
             return here.connect_ex((address, port)) == 0
     attempt = f"exec 3<>/dev/tcp/{address}/{port} && echo connected"
     return "connected" in run(*network, "timeout", "1", "bash", "-c", attempt, check=False)
-
-
-def _until(look: object, what: str, timeout_s: float = 30) -> None:
-    assert callable(look)
-
-    async def once() -> str:
-        return "" if look() else "not so yet"
-
-    asyncio.run(bootstrap.wait_until(once, what=what, timeout_s=timeout_s))
