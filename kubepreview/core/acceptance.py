@@ -48,6 +48,7 @@ def accept(preview: Preview, project: PreviewProject | None) -> Accepted | Rejec
         or _fork_problem(preview, project.spec)
         or _manifest_problem(preview, project.spec)
         or _entry_problem(preview, entry)
+        or _origin_problem(preview, project.spec)
         or Accepted(project.spec, entry)
     )
 
@@ -122,6 +123,17 @@ def _object_problem(
     if ref in seen:
         return Rejected("DuplicateObject", f"{what} is in the manifests twice; keep one")
     return None
+
+
+def _origin_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:
+    """Where images come from and whose namespace is named: rules of the project that no apiserver knows."""
+    limits = precheck.Limits(
+        namespace=names.namespace_name(project, preview.spec.pull_request.number),
+        image_prefixes=project.image_prefixes,
+        daemon_sets=project.daemon_sets,
+    )
+    problems = precheck.check_for_controller(preview.spec.manifests, limits)
+    return Rejected("ManifestNotAllowed", "\n".join(map(str, problems))) if problems else None
 
 
 def _entry_problem(preview: Preview, entry: Entry) -> Rejected | None:

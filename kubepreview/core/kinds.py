@@ -19,7 +19,8 @@ class Kind:
     """One allowed kind.
 
     `pod_template` is the path to the pod template (empty: it has none); a Pod is its own template.
-    `order` is when it is applied: what others read first comes first.
+    `order` is when it is applied: what others read first comes first. `is_replaced`: it cannot be changed
+    once it is there, so that a new revision's takes the place of the old.
     """
 
     api_version: str
@@ -27,6 +28,7 @@ class Kind:
     plural: str
     order: int
     pod_template: tuple[str, ...] = ()
+    is_replaced: bool = False
 
     @property
     def group(self) -> str:
@@ -43,7 +45,7 @@ _KINDS = (
     Kind(api_version="v1", kind="ServiceAccount", plural="serviceaccounts", order=0),
     Kind(api_version="v1", kind="PersistentVolumeClaim", plural="persistentvolumeclaims", order=0),
     Kind(api_version="v1", kind="Service", plural="services", order=1),
-    Kind(api_version="v1", kind="Pod", plural="pods", order=2, pod_template=()),
+    Kind(api_version="v1", kind="Pod", plural="pods", order=2, is_replaced=True),
     Kind(
         api_version="v1",
         kind="ReplicationController",
@@ -55,7 +57,9 @@ _KINDS = (
     Kind(api_version="apps/v1", kind="ReplicaSet", plural="replicasets", order=2, pod_template=_TEMPLATE),
     Kind(api_version="apps/v1", kind="StatefulSet", plural="statefulsets", order=2, pod_template=_TEMPLATE),
     Kind(api_version="apps/v1", kind="DaemonSet", plural="daemonsets", order=2, pod_template=_TEMPLATE),
-    Kind(api_version="batch/v1", kind="Job", plural="jobs", order=2, pod_template=_TEMPLATE),
+    Kind(
+        api_version="batch/v1", kind="Job", plural="jobs", order=2, pod_template=_TEMPLATE, is_replaced=True
+    ),
     Kind(
         api_version="batch/v1",
         kind="CronJob",

@@ -148,6 +148,8 @@ def guard_not_in_force(observed: Observed) -> str:
 def _plan_objects(wanted: Wanted, observed: Observed, inventory: tuple[ObjectRef, ...]) -> tuple[Action, ...]:
     actions: list[Action] = []
     stale = _stale(wanted.objects, observed.objects)
+    if replaced := _replaced(stale, observed):
+        return replaced
     if stale:
         recorded = tuple(dict.fromkeys((*wanted.refs, *inventory)))
         actions.append(ApplyObjects(stale, recorded))
@@ -156,6 +158,22 @@ def _plan_objects(wanted: Wanted, observed: Observed, inventory: tuple[ObjectRef
     if extra:
         actions.append(Prune(extra))
     return tuple(actions)
+
+
+def _replaced(stale: Iterable[Object], observed: Observed) -> tuple[Action, ...]:
+    """What cannot be changed is ended first: a migration Job of the earlier revision, for one."""
+    refs = [kinds.ref_of(obj) for obj in stale]
+    live = [
+        observed.objects[ref] for ref in refs if kinds.kind_of(ref).is_replaced and ref in observed.objects
+    ]
+    there = tuple(obj for obj in live if "deletionTimestamp" not in obj["metadata"])
+    if there:
+        return (Prune(there),)
+    return (
+        (Wait(f"{live[0]['kind']}/{live[0]['metadata']['name']} of the earlier revision to end"),)
+        if live
+        else ()
+    )
 
 
 def _plan_route(wanted: Wanted, observed: Observed) -> tuple[Action, ...]:

@@ -65,6 +65,8 @@ class _Fault(NamedTuple):
     field: str
     rule: str
     cure: str
+    # The apiserver takes it; it is the controller that does not.
+    is_for_controller: bool = False
 
 
 def check(objects: Sequence[Object], limits: Limits) -> list[Problem]:
@@ -73,6 +75,16 @@ def check(objects: Sequence[Object], limits: Limits) -> list[Problem]:
         Problem(where=f"{_name(obj)}: {fault.field}", what=fault.rule, cure=fault.cure)
         for obj in objects
         for fault in _faults(obj, limits)
+    ]
+
+
+def check_for_controller(objects: Sequence[Object], limits: Limits) -> list[Problem]:
+    """What no apiserver refuses and a project does: where images come from, and whose namespace is named."""
+    return [
+        Problem(where=f"{_name(obj)}: {fault.field}", what=fault.rule, cure=fault.cure)
+        for obj in objects
+        for fault in _faults(obj, limits)
+        if fault.is_for_controller
     ]
 
 
@@ -97,6 +109,7 @@ def _faults(obj: Object, limits: Limits) -> Iterator[_Fault]:
             "metadata.namespace",
             f"is {namespace!r}, and a preview's objects live in {limits.namespace}",
             "leave the field out",
+            is_for_controller=True,
         )
     if kind.kind == "Service":
         yield from _service_faults(as_mapping(obj.get("spec")))
@@ -248,17 +261,21 @@ def _handler_faults(container: Mapping[str, Any]) -> Iterator[_Fault]:
 
 def _image_faults(image: Any, limits: Limits) -> Iterator[_Fault]:
     if not isinstance(image, str) or not image:
-        yield _Fault("image", "is missing", "name the image")
+        yield _Fault("image", "is missing", "name the image", is_for_controller=True)
         return
     if "@sha256:" not in image:
         yield _Fault(
-            "image", f"{image} has no digest, and a tag can move", "give it by --image NAME=REF@sha256:…"
+            "image",
+            f"{image} has no digest, and a tag can move",
+            "give it by --image NAME=REF@sha256:…",
+            is_for_controller=True,
         )
     if limits.image_prefixes and not image.startswith(limits.image_prefixes):
         yield _Fault(
             "image",
             f"{image} is from elsewhere than the project allows",
             f"use an image that begins with {' or '.join(limits.image_prefixes)}",
+            is_for_controller=True,
         )
 
 

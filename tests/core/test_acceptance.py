@@ -45,6 +45,35 @@ def test_a_bad_object_is_named_with_its_cure(manifests: tuple[Object, ...], reas
     assert (verdict.reason, names in verdict.message) == (reason, True)
 
 
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        ("registry.example.com/web:latest", "has no digest"),
+        ("elsewhere.example.com/web@sha256:" + "c" * 64, "from elsewhere than the project allows"),
+        ("", "is missing"),
+    ],
+)
+def test_an_image_that_the_project_does_not_allow_is_refused_by_the_controller(image: str, says: str) -> None:
+    """Who writes the Preview without our command line gets around no rule of the project."""
+    bound = project(imagePrefixes=["registry.example.com/"])
+
+    verdict = accept(preview(deployment(image=image), service()), bound)
+
+    assert isinstance(verdict, Rejected)
+    assert (verdict.reason, says in verdict.message) == ("ManifestNotAllowed", True)
+
+
+def test_an_object_for_another_namespace_is_refused_not_moved() -> None:
+    """What names staging is not quietly written into the preview instead."""
+    stray = config_map("stray")
+    stray["metadata"]["namespace"] = "rapidrar-staging"
+
+    verdict = accept(preview(deployment(), service(), stray), project())
+
+    assert isinstance(verdict, Rejected)
+    assert "rapidrar-staging" in verdict.message
+
+
 def test_a_missing_project_is_told_with_the_command_that_creates_it() -> None:
     """The message names the object that is looked for, and the way to make it."""
     verdict = accept(preview(), None)

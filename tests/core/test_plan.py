@@ -110,6 +110,22 @@ def test_a_crash_after_any_action_is_picked_up(stop_after: int) -> None:
     assert (set(world.seen.objects), world.seen.route is not None) == (set(wanted.refs), True)
 
 
+def test_a_job_of_a_new_revision_takes_the_place_of_the_old() -> None:
+    """A Job cannot be changed once it is there: the old one is ended, seen gone, and the new one made."""
+    world = World()
+    for image in ("a@sha256:1", "b@sha256:2"):
+        world.log.clear()
+        job = {**deployment("migrate", image), "apiVersion": "batch/v1", "kind": "Job"}
+        world.settle(asked(preview(deployment(), service(), job)))
+    ref = ObjectRef(api_version="batch/v1", kind="Job", name="migrate")
+    leaving = {**world.seen.objects[ref], "metadata": {"name": "migrate", "deletionTimestamp": "now"}}
+    seen = replace(world.seen, objects={**world.seen.objects, ref: leaving})
+    actions = plan.plan_open(asked(preview(deployment(), service(), job)), seen, world.inventory, UID)
+
+    assert world.log == ["Prune", "ApplyObjects"]
+    assert actions == (plan.Wait("Job/migrate of the earlier revision to end"),)
+
+
 def test_the_order_is_namespace_guardrails_objects_route() -> None:
     """Nothing of the pull request is written before the guardrails, and the route comes last."""
     world = World()
