@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +16,6 @@ from kubepreview.localcluster import imagebuild
 CONTROLLER_TAG = f"kubepreview/controller:v{kubepreview.__version__}"
 
 _TAKES_BASE = re.compile(r"^ARG\s+BASE\b", re.MULTILINE)
-_PIP_TIMEOUT_S = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +57,7 @@ def build_controller(registry: str, cache: Path) -> str:
         shutil.copytree(
             source / "kubepreview", context / "kubepreview", ignore=shutil.ignore_patterns("__pycache__")
         )
-        _install_packages(source / "requirements" / "controller.txt", context / "build" / "site")
+        imagebuild.unpack_wheels(source / "requirements" / "controller.txt", context / "build" / "site")
         recipe = Recipe(
             folder=context,
             dockerfile=source / "deploy" / "Dockerfile",
@@ -78,19 +75,6 @@ def _source_tree() -> Path:
             hint="name a published image with --image",
         )
     return source
-
-
-def _install_packages(requirements: Path, target: Path) -> None:
-    """Unpack the controller's packages, each checked against its hash; nothing is compiled."""
-    checks = ("--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *checks]
-    for_base = ("--python-version=3.11", f"--target={target}", f"--requirement={requirements}")
-    done = subprocess.run(  # noqa: S603 - an argument list of ours, without a shell
-        [*command, *for_base], check=False, capture_output=True, text=True, timeout=_PIP_TIMEOUT_S
-    )
-    if done.returncode:
-        tail = "\n".join(done.stderr.strip().splitlines()[-10:])
-        raise Failed(f"unpack {requirements} with pip: exit code {done.returncode}\n{tail}")
 
 
 def _text(dockerfile: Path) -> str:

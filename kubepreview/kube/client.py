@@ -201,26 +201,6 @@ class Client:
             raise
         return True
 
-    async def delete_collection(
-        self,
-        resource: Resource,
-        namespace: str,
-        *,
-        labels: str = "",
-        fields: str = "",
-        grace_s: int | None = None,
-        propagation: str = "Background",
-    ) -> None:
-        """Ask for the deletion of everything of the kind in one namespace that fits the selectors."""
-        options = bodies.delete_options(uid="", grace_s=grace_s, propagation=propagation)
-        call = Call(
-            method="DELETE",
-            path=resource.path(namespace),
-            params={"labelSelector": labels, "fieldSelector": fields},
-            body=bodies.encode(options),
-        )
-        await self._call(call, resource)
-
     async def logs(
         self, namespace: str, pod: str, *, container: str = "", tail_lines: int = 200, previous: bool = False
     ) -> str:

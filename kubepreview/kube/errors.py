@@ -62,10 +62,6 @@ class ApiError(KubepreviewError):
         self.reason = str(status.get("reason") or "")
         self.causes = tuple(_causes(status))
 
-    def has_cause(self, reason: str) -> bool:
-        """True if one of the causes has this reason, as in ``has_cause("NamespaceTerminating")``."""
-        return any(cause.reason == reason for cause in self.causes)
-
 
 class ObjectNotFound(ApiError, NotFound):
     """The object, or what it would live in, is not there: see `is_about`."""

@@ -126,10 +126,47 @@ PREVIEW_PROJECTS = Resource(
     "kubepreview.dev", "v1alpha1", "previewprojects", "PreviewProject", namespaced=True
 )
 
+_ALL = (
+    NAMESPACES,
+    NODES,
+    PODS,
+    SERVICES,
+    CONFIGMAPS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    RESOURCE_QUOTAS,
+    LIMIT_RANGES,
+    PVCS,
+    DEPLOYMENTS,
+    STATEFUL_SETS,
+    DAEMON_SETS,
+    REPLICA_SETS,
+    JOBS,
+    CRON_JOBS,
+    HPAS,
+    PDBS,
+    NETWORK_POLICIES,
+    INGRESSES,
+    INGRESS_CLASSES,
+    ENDPOINT_SLICES,
+    ROLES,
+    ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CLUSTER_ROLE_BINDINGS,
+    EVENTS,
+    LEASES,
+    PRIORITY_CLASSES,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    VALIDATING_ADMISSION_POLICIES,
+    VALIDATING_ADMISSION_POLICY_BINDINGS,
+    MUTATING_ADMISSION_POLICIES,
+    MUTATING_ADMISSION_POLICY_BINDINGS,
+    PREVIEWS,
+    PREVIEW_PROJECTS,
+)
+
 WELL_KNOWN: Mapping[tuple[str, str], Resource] = {
-    (resource.api_version, resource.kind): resource
-    for resource in list(globals().values())
-    if isinstance(resource, Resource)
+    (resource.api_version, resource.kind): resource for resource in _ALL
 }
 
 

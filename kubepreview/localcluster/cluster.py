@@ -16,7 +16,6 @@ import asyncio
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
 
 from kubepreview.errors import Failed, NotFound, NotReady
@@ -73,8 +72,6 @@ class RunningCluster:
     ingress: tuple[str, int]
     registry: str
     ingress_class: str
-    # This machine, as pods see it: what serves on all addresses here, or on this one, they reach.
-    host_address: IPv4Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +285,6 @@ def _running(state: StateDirectory, config: NodeConfig) -> RunningCluster:
         ingress=("127.0.0.1", config.ports.ingress),
         registry=f"localhost:{config.ports.registry}",
         ingress_class=addons.INGRESS_CLASS,
-        host_address=config.ranges.host,
     )
 
 

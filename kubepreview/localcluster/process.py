@@ -56,10 +56,6 @@ class Reaper:
         """From now on nothing else in this process may wait for children."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._collect)
 
-    def uninstall(self) -> None:
-        """Leave the waiting to others again."""
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGCHLD)
-
     def spawn(self, name: str, argv: Sequence[str], log: Path) -> Child:
         """Start a program whose output goes to the end of `log`. A program that is not there is Failed."""
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

@@ -28,7 +28,7 @@ def _reaper() -> Iterator[Reaper]:
     try:
         yield reaper
     finally:
-        reaper.uninstall()
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGCHLD)
 
 
 async def test_a_child_that_ends_leaves_an_account(tmp_path: Path) -> None:

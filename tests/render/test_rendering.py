@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kubepreview.core.images import Reference
+from kubepreview.core.model import Object
 from kubepreview.errors import InvalidInput
 from kubepreview.render.order import canonical
 from kubepreview.render.rendering import render
@@ -73,6 +74,22 @@ async def _render(root: Path, source: Source, **request: object) -> Rendered:
     return await render(Request(root=root, source=source, **given), resolve=_resolve)  # type: ignore[arg-type]  # keywords as they come
 
 
+def _deployment_of_a_preview() -> Object:
+    labels = {"kubepreview.dev/origin": "pull-request"}
+    env = [{"name": "URL", "value": "https://pr-7.shop.example.com/"}, {"name": "DB", "value": "db"}]
+    containers = [
+        {"name": "main", "image": _OURS, "env": env},
+        {"name": "sidecar", "image": f"nginx@{_TODAY}"},
+    ]
+    template = {"metadata": {"labels": {"app": "shop", **labels}}, "spec": {"containers": containers}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "shop", "labels": labels},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "shop"}}, "template": template},
+    }
+
+
 async def test_an_application_written_for_staging_becomes_a_preview(tmp_path: Path) -> None:
     """Every change that design names, on one small application, and each of them is told."""
     write(tmp_path, {"k8s/shop.yaml": _APPLICATION})
@@ -85,25 +102,12 @@ async def test_an_application_written_for_staging_becomes_a_preview(tmp_path: Pa
         labels={"kubepreview.dev/origin": "pull-request"},
     )
 
-    labels = {"kubepreview.dev/origin": "pull-request"}
-    env = [{"name": "URL", "value": "https://pr-7.shop.example.com/"}, {"name": "DB", "value": "db"}]
-    containers = [
-        {"name": "main", "image": _OURS, "env": env},
-        {"name": "sidecar", "image": f"nginx@{_TODAY}"},
-    ]
-    template = {"metadata": {"labels": {"app": "shop", **labels}}, "spec": {"containers": containers}}
-    deployment = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "shop", "labels": labels},
-        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "shop"}}, "template": template},
-    }
     assert [f"{obj['kind']}/{obj['metadata']['name']}" for obj in rendered.objects] == [
         "Service/db",
         "Service/shop",
         "Deployment/shop",
     ]
-    assert rendered.objects[2] == deployment
+    assert rendered.objects[2] == _deployment_of_a_preview()
     assert rendered.entry == Entry("shop", "http", "/")
     assert rendered.notes == (
         "Namespace/shop-staging: left out; the preview has a namespace of its own",
