@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from kubepreview.controller.act import act, no_record
 from kubepreview.controller.observe import observe
 from kubepreview.controller.tools import Tools
@@ -11,9 +13,12 @@ from kubepreview.core.brake import may_delete
 from kubepreview.kube.resources import NAMESPACES, PREVIEWS
 from kubepreview.kube.store import Key
 
+# Route, workloads, pods, namespace; what has to be waited for is left to the next sweep.
+_MOST_STEPS: Final = 4
+
 
 async def end_orphans(watches: Watches, tools: Tools) -> None:
-    """One step for each orphan, unless so many would go at once that somebody should look first."""
+    """As far as each orphan can go, unless so many would go at once that somebody should look first."""
     await watches.previews.synced.wait()
     await watches.parts[NAMESPACES].synced.wait()
     namespaces = watches.parts[NAMESPACES].store
@@ -37,7 +42,12 @@ async def end_orphans(watches: Watches, tools: Tools) -> None:
 async def _end(space: str, preview: Key, tools: Tools) -> None:
     if await tools.cluster.find(PREVIEWS, preview[1], preview[0]) is not None:
         return
-    observed = await observe(tools.cluster, space, ())
-    uid = ((observed.namespace or {}).get("metadata", {}).get("annotations") or {}).get(keys.PREVIEW_UID, "")
     tools.log.info("ending a namespace without a Preview", namespace=space, preview="/".join(preview))
-    await act(tools.cluster, plan.plan_closed(observed, uid), no_record)
+    for _ in range(_MOST_STEPS):
+        observed = await observe(tools.cluster, space, ())
+        metadata = (observed.namespace or {}).get("metadata", {})
+        uid = (metadata.get("annotations") or {}).get(keys.PREVIEW_UID, "")
+        actions = plan.plan_closed(observed, uid)
+        await act(tools.cluster, actions, no_record)
+        if not actions or any(isinstance(action, plan.Wait) for action in actions):
+            return

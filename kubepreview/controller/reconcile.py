@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from kubepreview.controller.act import act, no_record
-from kubepreview.controller.observe import find_namespace, observe
+from kubepreview.controller.observe import find_namespace, look_at_all, observe
 from kubepreview.controller.report import failure_of, record_inventory, write_status
 from kubepreview.controller.tools import Tools
 from kubepreview.core import kinds, plan, status
@@ -132,6 +133,9 @@ async def _close(preview: Preview, tools: Tools) -> float:
     allowed = [ref for ref in refs if (ref.api_version, ref.kind) in kinds.ALLOWED]
     observed = await observe(tools.cluster, space, allowed) if space else Observed()
     actions = plan.plan_closed(observed, preview.metadata.uid)
+    if any(isinstance(action, plan.DeleteNamespace) for action in actions):
+        # The last look at what may hold the namespace: the right to read goes with its RoleBindings.
+        observed = replace(observed, objects=await look_at_all(tools.cluster, space))
     await act(tools.cluster, actions, no_record)
     await write_status(tools, preview, status.status_of_closed(preview, observed, tools.now()))
     return _CLOSING_S if actions else _STEADY_S

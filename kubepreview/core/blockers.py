@@ -29,7 +29,7 @@ PATIENCE: Final = dt.timedelta(seconds=10)
 
 
 def held_objects(observed: Observed) -> tuple[str, ...]:
-    """The pull request's objects that somebody's finalizer holds, one sentence each."""
+    """The objects that somebody's finalizer holds, one sentence each."""
     return tuple(
         sentence for obj in (*observed.objects.values(), *observed.pods) if (sentence := _sentence(obj))
     )

@@ -193,7 +193,9 @@ def _stale(objects: Iterable[Object], there: Mapping[ObjectRef, Object]) -> tupl
 def plan_closed(observed: Observed, preview_uid: str) -> tuple[Action, ...]:
     """The next batch for a closed preview; empty when its namespace is gone, or was never its own.
 
-    Route, then pods, then the namespace. A namespace that is already going is only waited for.
+    Route, then pods, then the namespace. A namespace that is already going is only waited for. Pods that
+    something else makes anew, such as a Deployment that somebody put there by hand, are not waited for:
+    in a namespace that is going nothing is made.
     """
     if observed.namespace is None or not observed.belongs_to(preview_uid):
         return ()
@@ -209,13 +211,20 @@ def plan_closed(observed: Observed, preview_uid: str) -> tuple[Action, ...]:
     )
     if workloads:
         return (EndWorkloads(workloads), *_plan_pods(observed))
-    if observed.pods:
+    if observed.pods and not any(map(_is_made_anew, observed.pods)):
         return (*_plan_pods(observed), Wait("the pods to be gone"))
-    return (DeleteNamespace(observed.namespace),)
+    return (*_plan_pods(observed), DeleteNamespace(observed.namespace))
 
 
 # Long enough for a server to finish the requests it is in, short enough to wait for.
 POD_GRACE_S = 2
+
+
+def _is_made_anew(pod: Object) -> bool:
+    """Whether a pod runs on under a controller when all workloads that are known have been ended."""
+    metadata = pod["metadata"]
+    owners = metadata.get("ownerReferences") or ()
+    return "deletionTimestamp" not in metadata and any(owner.get("controller") for owner in owners)
 
 
 def _plan_pods(observed: Observed) -> tuple[Action, ...]:

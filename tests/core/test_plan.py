@@ -207,3 +207,17 @@ def test_a_pod_that_ends_already_keeps_no_longer_grace_than_ours() -> None:
     actions = plan.plan_closed(seen, UID)
 
     assert actions == (plan.EndPods((patient,)), plan.Wait("the pods to be gone"))
+
+
+def test_pods_that_are_made_anew_do_not_keep_the_namespace() -> None:
+    """A Deployment that somebody put there by hand makes pods for ever; its namespace goes all the same."""
+    wanted, world = asked(), World()
+    world.settle(wanted)
+    owner = {"kind": "ReplicaSet", "name": "debug", "uid": "9", "controller": True}
+    pod = {"metadata": {"name": "debug-1", "uid": "1", "ownerReferences": [owner]}}
+    ending = {"metadata": {**pod["metadata"], "deletionTimestamp": "now", "deletionGracePeriodSeconds": 2}}
+    seen = replace(world.seen, route=None, objects={}, pods=(pod,))
+    assert seen.namespace is not None
+
+    assert plan.plan_closed(seen, UID) == (plan.EndPods((pod,)), plan.DeleteNamespace(seen.namespace))
+    assert plan.plan_closed(replace(seen, pods=(ending,)), UID) == (plan.Wait("the pods to be gone"),)
