@@ -10,8 +10,9 @@ from benchmarks.contest import Result, bounded
 from kubepreview.core import keys
 from kubepreview.kube import credentials
 from kubepreview.kube.client import Client
-from kubepreview.kube.resources import DEPLOYMENTS, INGRESSES, SERVICES, Resource
+from kubepreview.kube.resources import DEPLOYMENTS, INGRESSES, PREVIEWS, SERVICES, Resource
 from kubepreview.kube.store import Key
+from kubepreview.kube.wait import wait_until
 from kubepreview.kube.watch import Reflector
 from tests.cluster.team import CONTROL_NAMESPACE, PROJECT, Team, application, sha
 
@@ -25,7 +26,7 @@ _WATCHED = (DEPLOYMENTS, SERVICES, INGRESSES)
 
 
 def results(team: Team) -> Iterator[Result]:
-    """One preview after the other, each of a Deployment, a Service and the route."""
+    """One preview after the other, each of a Deployment, a Service and the route, begun when all is calm."""
     times = asyncio.run(_measure(team))
     for number in range(_FIRST_NUMBER, _FIRST_NUMBER + _ROUNDS):
         team.down(number).done()
@@ -77,10 +78,11 @@ class Seen:
 
 
 async def _one(client: Client, seen: Seen, number: int, image: str) -> float:
+    name = f"pr-{number}"
     preview = {
         "apiVersion": keys.API_VERSION,
         "kind": "Preview",
-        "metadata": {"name": f"pr-{number}", "namespace": CONTROL_NAMESPACE},
+        "metadata": {"name": name, "namespace": CONTROL_NAMESPACE},
         "spec": {
             "project": PROJECT,
             "pullRequest": {"number": number},
@@ -93,4 +95,13 @@ async def _one(client: Client, seen: Seen, number: int, image: str) -> float:
     began = time.perf_counter()
     await client.apply(preview, manager=keys.CLI_MANAGER)
     async with asyncio.timeout(_TIMEOUT_S):
-        return await seen.all_of(f"{PROJECT}-pr-{number}") - began
+        took = await seen.all_of(f"{PROJECT}-pr-{number}") - began
+
+    async def is_ready() -> bool | None:
+        conditions = (
+            (await client.get(PREVIEWS, name, CONTROL_NAMESPACE)).get("status", {}).get("conditions", [])
+        )
+        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions) or None
+
+    await wait_until(is_ready, what=f"{name} ready, so that the next begins in calm", timeout_s=_TIMEOUT_S)
+    return took

@@ -41,19 +41,19 @@ async def observe(cluster: Client, space: str, refs: Iterable[ObjectRef]) -> Obs
 
     Raises what the apiserver could not answer: a look that failed is no look.
     """
+    namespace = await cluster.find(NAMESPACES, space)
+    if namespace is None:
+        return Observed()
     resources = sorted({resource_of(ref) for ref in refs}, key=lambda each: each.plural)
     async with as_one() as group:
-        namespace = group.create_task(cluster.find(NAMESPACES, space))
         guards = [group.create_task(_written_by_us(cluster, each, space)) for each in _GUARDS]
         route = group.create_task(cluster.find(INGRESSES, keys.GUARD, space))
         pods = group.create_task(cluster.list(PODS, space))
         sets = group.create_task(cluster.list(REPLICA_SETS, space))
         objects = group.create_task(_as_deployer(cluster, space, resources))
-    if namespace.result() is None:
-        return Observed()
     found = objects.result()
     return Observed(
-        namespace=namespace.result(),
+        namespace=namespace,
         guardrails=_by_ref(obj for task in guards for obj in task.result()),
         deployer_answers=found is not None,
         objects=_by_ref(found or ()),

@@ -9,7 +9,7 @@ import msgspec
 from kubepreview.controller.tools import Tools
 from kubepreview.core import keys, status
 from kubepreview.core.health import Trouble
-from kubepreview.core.model import Condition, Failure, Object, ObjectRef, Preview, PreviewStatus
+from kubepreview.core.model import Failure, Object, ObjectRef, Preview, PreviewStatus
 from kubepreview.errors import KubepreviewError
 from kubepreview.kube import events
 
@@ -73,42 +73,38 @@ def _identity(preview: Preview) -> Object:
 
 
 async def _tell(tools: Tools, before: Preview, after: Preview) -> None:
-    """One Event for each condition whose reason changed, and one line in the log for Ready."""
-    for condition in after.status.conditions:
-        old = status.find(before.status, condition.type)
-        if old and (old.status, old.reason) == (condition.status, condition.reason):
-            continue
-        if condition.type == status.READY:
-            tools.log.info(
-                "preview changed",
-                preview=f"{after.metadata.namespace}/{after.metadata.name}",
-                ready=condition.status,
-                reason=condition.reason,
-                message=condition.message,
-            )
-        if condition.status != "Unknown" and condition.type != status.ASLEEP:
-            await _emit(tools, after, condition)
+    """One line in the log when Ready says something else, and one Event unless that is only on the way.
 
-
-async def _emit(tools: Tools, preview: Preview, condition: Condition) -> None:
-    is_trouble = condition.status == "False" and condition.reason not in _ORDINARY
+    Ready repeats the first condition that is not True, so nothing is left out.
+    """
+    old, ready = status.find(before.status, status.READY), status.find(after.status, status.READY)
+    if ready is None or (old and (old.status, old.reason) == (ready.status, ready.reason)):
+        return
+    tools.log.info(
+        "preview changed",
+        preview=f"{after.metadata.namespace}/{after.metadata.name}",
+        ready=ready.status,
+        reason=ready.reason,
+        message=ready.message,
+    )
+    if ready.reason in _ON_THE_WAY:
+        return
     try:
         await events.emit(
             tools.cluster,
-            regarding=_identity(preview),
-            type="Warning" if is_trouble else "Normal",
-            reason=condition.reason,
-            action=condition.type,
-            note=condition.message or condition.reason,
+            regarding=_identity(after),
+            type="Normal" if ready.reason in _GOOD_ENDS else "Warning",
+            reason=ready.reason,
+            action="Reconcile",
+            note=ready.message or ready.reason,
             controller=keys.GROUP + "/controller",
             now=tools.now,
         )
     except KubepreviewError as error:
         # The status, which is written, is the truth; an Event is only its echo.
-        tools.log.warning("event not written", reason=condition.reason, error=error.message)
+        tools.log.warning("event not written", reason=ready.reason, error=error.message)
 
 
-# Reasons for a False that belong to the ordinary course of things.
-_ORDINARY = frozenset(
-    {"Waiting", "Progressing", "Closing", "Closed", "NotProbed", "BadAnswer", "OtherRevision"}
-)
+# Reasons that belong to the ordinary course of things, and are gone in a moment.
+_ON_THE_WAY = frozenset({"Waiting", "Progressing", "Closing", "NotProbed", "BadAnswer", "OtherRevision"})
+_GOOD_ENDS = frozenset({"Ready", "Closed"})
