@@ -16,8 +16,6 @@ from kubepreview.cli.streams import Streams
 from kubepreview.core import config, names
 from kubepreview.core.model import Entry, ProjectSpec
 from kubepreview.errors import InvalidInput, Problem
-from kubepreview.registry.digests import resolve_digest
-from kubepreview.registry.logins import read_docker_config
 from kubepreview.render import sources
 from kubepreview.render.images import Resolve
 from kubepreview.render.rendering import render
@@ -100,6 +98,9 @@ def resolver(caller: Caller) -> Resolve:
     folder = Path(caller.environ.get("DOCKER_CONFIG") or f"{home}/.docker")
 
     async def resolve(reference: str) -> str:
+        from kubepreview.registry.digests import resolve_digest  # noqa: PLC0415  30 ms that only a tag needs
+        from kubepreview.registry.logins import read_docker_config  # noqa: PLC0415  the same
+
         return await resolve_digest(reference, credentials=read_docker_config(folder / "config.json"))
 
     return resolve
