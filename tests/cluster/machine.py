@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kubepreview.core.keys import CONTROLLER, SYSTEM_NAMESPACE
 from kubepreview.localcluster import configure, host
 from kubepreview.localcluster.cluster import RunningCluster
 from kubepreview.localcluster.config import NodeConfig
@@ -101,12 +104,34 @@ def processes_of_pod(running: RunningCluster, in_namespace: str, name: str) -> l
     return [pid for pid in sorted(host.processes(state_of(running))) if uid in _read(pid, "cgroup")]
 
 
+def controller(running: RunningCluster) -> tuple[str, int]:
+    """The pod that holds the controller's lease, and the controller's process in it; not there: ("", 0)."""
+    where = ("lease", CONTROLLER, f"--namespace={SYSTEM_NAMESPACE}", "--ignore-not-found")
+    pod_name = kubectl(running, "get", *where, "--output=jsonpath={.spec.holderIdentity}")
+    if not pod_name or pod_name not in kubectl(running, "get", "pods", "-n", SYSTEM_NAMESPACE, "-o", "name"):
+        return "", 0
+    for pid in processes_of_pod(running, SYSTEM_NAMESPACE, pod_name):
+        if "kubepreview" in _read(pid, "cmdline"):
+            return pod_name, pid
+    return "", 0
+
+
 def program_of(running: RunningCluster, name: str) -> int:
     """The process of one of the node's programs, by the host's count."""
     for pid in sorted(host.processes(state_of(running))):
         if Path(_read(pid, "cmdline").split("\0")[0]).name == name:
             return pid
     raise AssertionError(f"no {name} runs in cluster {running.name}")
+
+
+def kill(pid: int) -> None:
+    """End a process as a crash would, and see that it has ended."""
+    process = os.pidfd_open(pid)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        assert select.select([process], [], [], 10)[0], f"process {pid} ends"
+    finally:
+        os.close(process)
 
 
 def outer_process(running: RunningCluster) -> int:

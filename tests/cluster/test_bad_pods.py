@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kubepreview.core import status
-from tests.cluster.machine import kubectl
+from tests.cluster.machine import eventually, kubectl
 from tests.cluster.team import PROJECT, Team, application, sha
 from tests.commands import Ended
 
@@ -119,16 +119,20 @@ def test_what_is_not_ready_is_not_served(team: Team, ended: Mapping[int, Ended])
 def test_a_good_commit_mends_a_bad_one(team: Team, ended: Mapping[int, Ended]) -> None:
     """The next push is all it takes: the failure is forgotten, and no pod of the bad revision is left."""
     assert ended[_CRASH].code == 1
-    good = _up(team, _CRASH, sha("2"), team.image(sha("2")), {})
-    found = team.preview(_CRASH)["status"]
-    pods = kubectl(team.cluster, "get", "pods", f"--namespace={PROJECT}-pr-{_CRASH}", "--output=json")
+    image = team.image(sha("2"))
+
+    good = _up(team, _CRASH, sha("2"), image, {})
 
     assert good.code == 0, good.err
     assert _served(team, _CRASH) == sha("2")
-    assert "failure" not in found
-    assert [each["spec"]["containers"][0]["image"] for each in json.loads(pods)["items"]] == [
-        team.image(sha("2"))
-    ]
+    assert "failure" not in team.preview(_CRASH)["status"]
+    # A pod that is ending when the new one serves has its grace still.
+    eventually(lambda: _images(team, _CRASH) == {image}, "only the good revision's pods are left")
+
+
+def _images(team: Team, number: int) -> set[str]:
+    path = "jsonpath={.items[*].spec.containers[*].image}"
+    return set(kubectl(team.cluster, "get", "pods", f"--namespace={PROJECT}-pr-{number}", "-o", path).split())
 
 
 def test_closing_what_does_not_run_leaves_nothing(team: Team, ended: Mapping[int, Ended]) -> None:

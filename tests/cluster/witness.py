@@ -1,0 +1,170 @@
+"""Sees everything that happens to previews' objects, in the order in which the apiserver wrote it.
+
+All objects of a cluster share one etcd, so that resource versions of different kinds can be compared: what
+was there when an object was created is a matter of numbers, not of looking at the right moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kubepreview.core import keys
+from kubepreview.kube import credentials, lines
+from kubepreview.kube.client import Client
+from kubepreview.kube.resources import NAMESPACES
+from kubepreview.kube.session import Call
+from kubepreview.localcluster.cluster import RunningCluster
+
+_PATHS = (
+    "/api/v1/namespaces",
+    "/api/v1/resourcequotas",
+    "/api/v1/limitranges",
+    "/api/v1/serviceaccounts",
+    "/api/v1/services",
+    "/api/v1/configmaps",
+    "/api/v1/pods",
+    "/apis/apps/v1/deployments",
+    "/apis/apps/v1/replicasets",
+    "/apis/networking.k8s.io/v1/networkpolicies",
+    "/apis/networking.k8s.io/v1/ingresses",
+    "/apis/rbac.authorization.k8s.io/v1/rolebindings",
+)
+# What must be there before anything of a pull request is.
+_GUARDS = (
+    ("ResourceQuota", keys.GUARD),
+    ("LimitRange", keys.GUARD),
+    ("NetworkPolicy", keys.GUARD),
+    ("ServiceAccount", "default"),
+    ("ServiceAccount", keys.DEPLOYER),
+    ("RoleBinding", keys.DEPLOYER_ROLE),
+)
+# Of an application with one Deployment. Its pods are not counted: while it is ended one may be replaced.
+_ONE_AT_MOST = ("ReplicaSet", "Ingress")
+_WATCH_FOR_S = 1800
+_READY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One write, by its place in the order of all writes."""
+
+    at: int
+    type: str
+    kind: str
+    space: str
+    name: str
+    origin: str
+    is_terminating: bool
+
+
+class Witness:
+    """What was seen so far. The lists are appended to by another thread, and only ever grow."""
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+
+    def unguarded(self) -> list[str]:
+        """Objects of pull requests that were created while a guard was not there, and guards lost early."""
+        found = []
+        for each in sorted(self.seen, key=lambda one: one.at):
+            if each.type == "ADDED" and each.origin == keys.ORIGIN_PULL_REQUEST:
+                found += [
+                    f"{each.space}: {each.kind}/{each.name} without {kind}/{name}"
+                    for kind, name in _GUARDS
+                    if not self._is_there(kind, each.space, name, each.at)
+                ]
+            if each.type == "DELETED" and (each.kind, each.name) in _GUARDS and not self._is_ending(each):
+                found.append(f"{each.space}: {each.kind}/{each.name} was deleted before its namespace")
+        return found
+
+    def made_twice(self) -> list[str]:
+        """What was created more than once under one name, and kinds of which a preview has one at most."""
+        made = [each for each in self.seen if each.type == "ADDED"]
+        names = Counter(f"{each.space}/{each.kind}/{each.name}" for each in made)
+        kinds = Counter(f"{each.space}/{each.kind}" for each in made if each.kind in _ONE_AT_MOST)
+        return [f"{what}: {count} times" for what, count in (*names.items(), *kinds.items()) if count > 1]
+
+    def _is_there(self, kind: str, space: str, name: str, at: int) -> bool:
+        before = [
+            each
+            for each in self.seen
+            if (each.kind, each.space, each.name) == (kind, space, name) and each.at < at
+        ]
+        return bool(before) and max(before, key=lambda each: each.at).type != "DELETED"
+
+    def _is_ending(self, deleted: Seen) -> bool:
+        return any(
+            each.kind == "Namespace"
+            and each.name == deleted.space
+            and each.is_terminating
+            and each.at < deleted.at
+            for each in self.seen
+        )
+
+
+@contextmanager
+def watching(running: RunningCluster) -> Iterator[Witness]:
+    """Watch from now on; the block fails when a watch ended early, since then nothing is certain."""
+    witness = Witness()
+    started, loop = threading.Event(), asyncio.new_event_loop()
+    task = loop.create_task(_watch_all(running, witness, started))
+
+    def follow() -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(asyncio.wait([task]))
+
+    thread = threading.Thread(target=follow, name="witness")
+    thread.start()
+    try:
+        assert started.wait(_READY_S), "the watches begin"
+        yield witness
+        assert not task.done(), f"a watch ended: {task.exception()!r}"
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        loop.close()
+
+
+async def _watch_all(running: RunningCluster, witness: Witness, started: threading.Event) -> None:
+    async with Client(credentials.load(running.kubeconfig, None, {})) as client:
+        listed = await client.raw("GET", NAMESPACES.path(""), params={"limit": 1})
+        version = listed["metadata"]["resourceVersion"]
+        async with asyncio.TaskGroup() as group:
+            for path in _PATHS:
+                group.create_task(_watch(client, path, version, witness))
+            started.set()
+
+
+async def _watch(client: Client, path: str, version: str, witness: Witness) -> None:
+    params: dict[str, str | int] = {
+        "watch": "true",
+        "resourceVersion": version,
+        "labelSelector": f"{keys.MANAGED}=true",
+        "timeoutSeconds": _WATCH_FOR_S,
+    }
+    call = Call(method="GET", path=path, params=params)
+    async with client.stream(call, silence_s=_WATCH_FOR_S) as chunks, aclosing(lines.split(chunks)) as each:
+        async for line in each:
+            witness.seen.append(_seen(json.loads(line)))
+    raise AssertionError(f"the watch of {path} ended")
+
+
+def _seen(frame: dict[str, Any]) -> Seen:
+    assert frame["type"] in ("ADDED", "MODIFIED", "DELETED"), frame
+    metadata = frame["object"]["metadata"]
+    return Seen(
+        at=int(metadata["resourceVersion"]),
+        type=frame["type"],
+        kind=frame["object"]["kind"],
+        space=metadata.get("namespace", ""),
+        name=metadata["name"],
+        origin=(metadata.get("labels") or {}).get(keys.ORIGIN, ""),
+        is_terminating="deletionTimestamp" in metadata,
+    )
