@@ -71,8 +71,10 @@ def opened(team: Team) -> Iterator[Team]:
     facts = ("--title=Read RAR5", "--author=ada")
     team.up(_READY, ready, _COMMIT, *facts).done()
     yield team
-    for number in (_READY, *others):
-        team.down(number).done()
+    # Told to all before any is waited for.
+    for flags in (("--no-wait",), ()):
+        for number in (_READY, *others):
+            team.down(number, *flags).done()
 
 
 def _typed(team: Team, *argv: str) -> Ended:
