@@ -5,6 +5,7 @@ Pure: these functions are given the object and what was asked for, and decide.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +26,7 @@ _OPENING: Final = (
 _CLOSED: Final = "Closed"
 _REFUSED: Final = "Refused"
 _PROGRESSING: Final = "Progressing"
+_NOT_SEEN: Final = "waiting for the controller"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,14 @@ def opening(preview: Preview, asked: Asked) -> Waiting | Ended:
         if _is_served(preview, asked):
             return Ended(steps)
         error = _refusal(preview) or _failure(preview)
+        if error:
+            return Ended(_failed(steps), error)
     return Ended(steps, error) if error else Waiting(steps, _seen(preview))
+
+
+def _failed(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps once what is waited for will not come."""
+    return tuple(Step(s.name, "failed", s.detail) if s.state == "running" else s for s in steps)
 
 
 def closing(preview: Preview, asked: Asked) -> Waiting | Ended:
@@ -125,7 +134,9 @@ def _is_served(preview: Preview, asked: Asked) -> bool:
 def _refusal(preview: Preview) -> KubepreviewError | None:
     accepted, applied = said.find(preview.status, said.ACCEPTED), said.find(preview.status, said.APPLIED)
     if accepted and accepted.status == "False":
-        return Refused(f"the preview is not accepted ({accepted.reason}): {accepted.message}")
+        return Refused(
+            f"the preview is not accepted ({accepted.reason}): {accepted.message}" + _still(preview)
+        )
     if applied and applied.status == "False" and applied.reason == _REFUSED:
         return Refused(
             f"the cluster refused what {preview.spec.revision.sha[:7]} brings:\n  "
@@ -186,23 +197,24 @@ def _step(name: str, condition: Condition | None, *, is_reached: bool) -> Step:
     if not is_reached:
         return Step(name, "pending")
     if condition is None:
-        return Step(name, "running", "waiting for the controller")
+        return Step(name, "running", _NOT_SEEN)
     if condition.status == "True":
         return Step(name, "done", condition.message)
     return Step(name, "running", condition.message or condition.reason)
 
 
 def _closing_steps(preview: Preview) -> tuple[Step, ...]:
-    receipt = preview.status.receipt if _is_current(preview) else None
-    if receipt is None:
-        is_done = _is_current(preview) and _seen(preview).startswith(_CLOSED)
-        return (Step("torn down", "done" if is_done else "running", _seen(preview)),)
+    is_current, space = _is_current(preview), preview.status.namespace
+    receipt = preview.status.receipt if is_current else None
+    if receipt is None and (is_current or not space):
+        is_done = is_current and _seen(preview).startswith(_CLOSED)
+        return (Step("nothing left", "done" if is_done else "running", _seen(preview)),)
     gone = (
-        ("route gone", receipt.route_gone_at),
-        ("pods gone", receipt.pods_gone_at),
-        (f"namespace {receipt.namespace} gone", receipt.namespace_gone_at),
+        ("route gone", receipt and receipt.route_gone_at),
+        ("pods gone", receipt and receipt.pods_gone_at),
+        (f"namespace {receipt.namespace if receipt else space} gone", receipt and receipt.namespace_gone_at),
     )
-    blocked = "; ".join(receipt.blockers)
+    blocked = "; ".join(receipt.blockers) if receipt else _NOT_SEEN
     steps: list[Step] = []
     for name, at in gone:
         is_reached = all(step.state == "done" for step in steps)
@@ -226,6 +238,12 @@ def receipt_text(receipt: Receipt) -> Sequence[str]:
         f"receipt of {receipt.namespace} ({receipt.namespace_uid or 'never built'})",
         f"  objects    {things}",
         f"  closed     {moment(receipt.closed_at)}",
-        *(f"  {name:<10} {f'gone {moment(at)}' if at else 'STILL THERE'}" for name, at in rows),
+        *(f"  {name:<10} {_gone(at, receipt.closed_at)}" for name, at in rows),
         *(f"  blocked by {blocker}" for blocker in receipt.blockers),
     )
+
+
+def _gone(at: dt.datetime | None, closed_at: dt.datetime) -> str:
+    if at is None:
+        return "STILL THERE"
+    return f"gone {moment(at)}, after {(at - closed_at).total_seconds():.1f} s"

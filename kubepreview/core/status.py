@@ -74,7 +74,15 @@ def status_of_rejected(preview: Preview, verdict: Rejected, now: dt.datetime) ->
         preview,
         said,
         now,
-        PreviewStatus(namespace=before.namespace, url=before.url, inventory=before.inventory),
+        PreviewStatus(
+            namespace=before.namespace,
+            url=before.url,
+            # As it was last seen; nothing of it is touched while the new revision may not be built.
+            served=before.served,
+            applied_sha=before.applied_sha,
+            pods=before.pods,
+            inventory=before.inventory,
+        ),
     )
 
 

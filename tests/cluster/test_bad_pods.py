@@ -135,6 +135,23 @@ def _images(team: Team, number: int) -> set[str]:
     return set(kubectl(team.cluster, "get", "pods", f"--namespace={PROJECT}-pr-{number}", "-o", path).split())
 
 
+def test_a_revision_that_is_not_accepted_leaves_the_earlier_one_served(
+    team: Team, ended: Mapping[int, Ended]
+) -> None:
+    """Exit 3, and what is still served is said, recorded, and answered."""
+    assert ended[_MISSING].code == 1
+    rights = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "x"}}
+    root = team.checkout("pods-rights", *application(team.image(_GOOD)), rights)
+
+    refused = team.up(_MISSING, root, _BAD, "--skip-precheck")
+
+    assert refused.code == 3, refused.err
+    assert "KindNotAllowed" in refused.err
+    assert f"still served: {_GOOD}" in refused.err
+    assert team.preview(_MISSING)["status"]["served"]["sha"] == _GOOD
+    assert _served(team, _MISSING) == _GOOD
+
+
 def test_closing_what_does_not_run_leaves_nothing(team: Team, ended: Mapping[int, Ended]) -> None:
     """A pod that cannot start does not keep its namespace."""
     assert ended[_MISSING].code == 1

@@ -238,6 +238,30 @@ def test_a_project_that_is_not_there_is_named_with_the_command_that_makes_it(tea
     assert "nobody-pr-48" not in team.names("namespace")
 
 
+def test_more_objects_than_the_quota_counts_are_refused(team: Team) -> None:
+    """Exit 3 with the object that was one too many, the quota's name, what it counts, and the cure."""
+    tight = ("--repository=acme/tight", "--baseline-host=tight.localhost", "--quota-pods=1")
+    assert team.type("project", "create", "tight", *tight).code == 0
+    container = {"name": "main", "image": team.image(_COMMIT)}
+    pods = [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": [container]}}
+        for name in ("one", "two")
+    ]
+    root = team.checkout("pr-49", application("unused")[1], *pods, project="tight")
+
+    ended = team.up(49, root, _COMMIT)
+    there = team.names("pods", "tight-pr-49")
+    closed = team.type("down", "49", "--project=tight")
+    kubectl(team.cluster, "delete", "namespace", "tight-previews")
+
+    assert ended.code == 3, ended.err
+    for words in ("Pod/", "exceeded quota: kubepreview", "pods=1", "→ lower what it asks for", "raised"):
+        assert words in ended.err
+    assert len(there) == 1
+    assert closed.code == 0, closed.err
+    assert "tight-pr-49" not in team.names("namespace")
+
+
 @pytest.fixture
 def times() -> tuple[str, str]:
     """When two events happened, a minute apart."""

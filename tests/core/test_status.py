@@ -118,12 +118,15 @@ def _wire(condition: Any) -> Object:
 
 
 def test_a_rejected_preview_says_why_and_forgets_nothing() -> None:
-    """What an earlier revision left stays on record, so that closing still finds it."""
-    left: Object = {"inventory": [{"apiVersion": "v1", "kind": "Service", "name": "web"}]}
+    """What an earlier revision left stays on record, so that closing finds it and its author knows of it."""
+    served = {"sha": "a" * 40, "since": NOW.isoformat()}
+    left: Object = {"inventory": [{"apiVersion": "v1", "kind": "Service", "name": "web"}], "served": served}
     said = status.status_of_rejected(preview(status=left), Rejected("ForksOff", "no forks"), NOW)
 
     assert _conditions(said)["Ready"] == ("False", "ForksOff")
     assert said.inventory == (ObjectRef(api_version="v1", kind="Service", name="web"),)
+    assert said.served is not None
+    assert said.served.sha == "a" * 40
 
 
 def _namespace(**metadata: Any) -> Object:
