@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import shlex
 import sys
@@ -59,7 +60,6 @@ class Story:
     repository: Repository
     environ: dict[str, str]
     commits: dict[str, Commit] = field(default_factory=dict)
-    images: dict[str, str] = field(default_factory=dict)
 
     @property
     def cluster(self) -> local.RunningCluster:
@@ -91,9 +91,13 @@ class Story:
             if child.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     child.kill()
+        said = out.decode().strip()
         if child.returncode != expect:
+            self.say(said)
             raise Failed(f"`{shlex.join(argv)}` ended with {child.returncode}, and {expect} was expected")
-        return out.decode().strip()
+        if expect:
+            self.say(f"   exit code {expect}, as it should be")
+        return said
 
 
 Step = tuple[str, Callable[[Story], Awaitable[None]]]
@@ -102,7 +106,7 @@ Step = tuple[str, Callable[[Story], Awaitable[None]]]
 async def _tell(caller: Caller, name: str, ingress_port: int, registry_port: int) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
-    repository = Repository(places.cache(caller.environ) / "demo" / EXAMPLE)
+    repository = Repository(places.cache(caller.environ) / "demo" / name)
     story = Story(caller, name, repository, dict(caller.environ))
     story.commits["main"] = repository.create()
     ports = (f"--ingress-port={ingress_port}", f"--registry-port={registry_port}")
@@ -184,6 +188,7 @@ async def _close(story: Story) -> None:
 async def _again(story: Story) -> None:
     commit = story.repository.change_heading("friendly", "RapidRAR, friendly again")
     await _up(story, 2, commit)
+    await _seen(story, f"pr-2.{_HOST}", commit)
 
 
 _STEPS: Sequence[Step] = (
@@ -199,7 +204,8 @@ _STEPS: Sequence[Step] = (
 async def _propose(story: Story, number: int, commit: Commit) -> None:
     await _up(story, number, commit)
     await _seen(story, f"pr-{number}.{_HOST}", commit)
-    story.say(await story.run("kubepreview", "test", str(number)))
+    tested = await story.run("kubepreview", "test", str(number))
+    story.say(f"   {tested.splitlines()[-1]}")
 
 
 async def _up(story: Story, number: int, commit: Commit, *, expect: int = 0) -> None:
@@ -247,9 +253,13 @@ def _conclude(story: Story, visits: Visits, took_s: float) -> None:
     story.say(f"The demo took {took_s:.0f} s. The cluster is left running; look around:")
     story.say()
     story.say(f"  http://pr-2.{_HOST}:{port}/ in a browser, beside http://{_HOST}:{port}/")
+    programs = str(Path(sys.executable).parent)
+    if programs not in story.environ.get("PATH", "").split(os.pathsep):
+        story.say(f"  export PATH={shlex.quote(programs)}:$PATH")
     story.say(f"  export KUBECONFIG={shlex.quote(story.environ['KUBECONFIG'])}")
     for words in ("list", "status 2", "logs 2", "down 2"):
         story.say(f"  kubepreview {words} --project {EXAMPLE}")
     story.say()
-    story.say(f"`make demo-down`, or `kubepreview cluster down --name {story.name}`, removes it all.")
+    by_make = "`make demo-down`, or " if story.name == configure.DEFAULT_NAME else ""
+    story.say(f"{by_make}`kubepreview cluster down --name {story.name}`, removes it all.")
     story.caller.streams.data(f"http://pr-2.{_HOST}:{port}/")

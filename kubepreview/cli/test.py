@@ -110,8 +110,16 @@ async def _ready(
                 f"the preview of pull request {number} is asked to serve {asked}, not {sha}",
                 hint="a later commit has its own test; `kubepreview up` asks for this one",
             )
+        if _is_served(preview):
+            return preview
         wait = awaiting.Wait(what=f"{asked[:7]} to be served", judge=outcome.opening, timeout_s=timeout_s)
         return await awaiting.until(client, preview, wait, caller.streams)
+
+
+def _is_served(preview: Preview) -> bool:
+    """Whether it serves what it is asked for at this moment, so that nothing has to be awaited."""
+    now = outcome.opening(preview, awaiting.asked_by(preview))
+    return isinstance(now, outcome.Ended) and now.error is None
 
 
 async def _run(command: Sequence[str], directory: Path, environ: Mapping[str, str], streams: Streams) -> int:

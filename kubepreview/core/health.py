@@ -110,7 +110,7 @@ def _judge_deployment(live: Object, status: Mapping[str, Any]) -> _Judged:
     if updated < wanted or available < wanted:
         waiting_for = f"{min(updated, available)} of {wanted} pods available"
     elif old > 0:
-        waiting_for = f"{old} pods of the earlier revision to end"
+        waiting_for = f"{old} {'pod' if old == 1 else 'pods'} of the earlier revision to end"
     return _Judged(
         wanted=wanted,
         ready=min(updated, available),

@@ -107,6 +107,15 @@ def test_a_crash_ends_it_with_the_last_words_and_what_is_still_served() -> None:
     assert f"still served: {OLD_SHA}" in error.message
 
 
+def test_what_failed_is_marked_as_failed() -> None:
+    """The step that will not come is told from one that is waited for."""
+    status = said(Available=("False", "CrashLoopBackOff", "m"), Ready=("False", "CrashLoopBackOff", ""))
+
+    result = opening(preview(status=status), ASKED)
+
+    assert [step.state for step in result.steps] == ["done", "done", "failed", "pending"]
+
+
 @pytest.mark.parametrize(
     "conditions",
     [
@@ -222,6 +231,21 @@ def test_a_blocked_namespace_is_waited_for_and_the_blocker_named() -> None:
     ]
 
 
+def test_a_close_that_was_not_looked_at_yet_shows_what_is_to_come() -> None:
+    """Nothing of the open preview's state is taken for the state of its end."""
+    status = said(1) | {"namespace": "rapidrar-pr-7"}
+    later = msgspec.structs.replace(preview(state="Closed", status=status), metadata=with_generation(2))
+
+    result = closing(later, ASKED)
+
+    assert isinstance(result, Waiting)
+    assert [(step.name, step.state, step.detail) for step in result.steps] == [
+        ("route gone", "running", "waiting for the controller"),
+        ("pods gone", "pending", ""),
+        ("namespace rapidrar-pr-7 gone", "pending", ""),
+    ]
+
+
 def test_a_preview_that_was_opened_again_is_not_closing() -> None:
     """A reopen while `down` waits is told, with the commit that is asked for now."""
     error = ended(closing(preview(), ASKED))
@@ -245,7 +269,7 @@ def test_the_receipt_accounts_for_every_part() -> None:
         namespace_uid="u",
         objects=closed("Blocked", RECEIPT).status.receipt.objects,  # type: ignore[union-attr]  # it has one
         closed_at=NOW,
-        route_gone_at=NOW,
+        route_gone_at=NOW + dt.timedelta(seconds=1.5),
         blockers=("PVC/a: finalizer x",),
     )
 
@@ -253,7 +277,7 @@ def test_the_receipt_accounts_for_every_part() -> None:
         "receipt of rapidrar-pr-7 (u)",
         "  objects    2 Service",
         "  closed     2026-01-02T03:04:05Z",
-        "  route      gone 2026-01-02T03:04:05Z",
+        "  route      gone 2026-01-02T03:04:06Z, after 1.5 s",
         "  pods       STILL THERE",
         "  namespace  STILL THERE",
         "  blocked by PVC/a: finalizer x",

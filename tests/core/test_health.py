@@ -71,7 +71,7 @@ def test_a_rolled_out_deployment_is_settled() -> None:
     ("status", "waits_for"),
     [
         ({**_SETTLED, "observedGeneration": 1}, "Deployment/web to be seen by its controller"),
-        (_ROLLING, "Deployment/web: 1 pods of the earlier revision to end"),
+        (_ROLLING, "Deployment/web: 1 pod of the earlier revision to end"),
         (_STARTING, "Deployment/web: 0 of 1 pods available"),
     ],
 )
