@@ -11,7 +11,7 @@ from kubepreview.controller.together import together
 from kubepreview.core import keys, kinds, plan
 from kubepreview.core.model import Object, ObjectRef
 from kubepreview.core.observed import Observed
-from kubepreview.core.refusals import refusal
+from kubepreview.core.refusals import is_about_pods, refusal, trial_pod
 from kubepreview.errors import Conflict
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, KindNotServed, WriteConflict
@@ -102,7 +102,11 @@ async def _apply_namespace(cluster: Client, namespace: Object) -> None:
 
 
 async def _apply_as_deployer(deployer: Client, objects: Sequence[Object]) -> tuple[str, ...]:
-    tried = await together(_refused(deployer, obj, dry_run=True) for obj in objects)
+    tried = await together(
+        each
+        for obj in objects
+        for each in (_refused(deployer, obj, dry_run=True), _refused_pod(deployer, obj))
+    )
     refusals = tuple(each for each in tried if each)
     if refusals:
         return refusals
@@ -114,12 +118,25 @@ async def _apply_as_deployer(deployer: Client, objects: Sequence[Object]) -> tup
     return ()
 
 
+async def _refused_pod(deployer: Client, workload: Object) -> str:
+    """What the rules about pods say to a pod of this workload, where nobody else would tell."""
+    pod = trial_pod(workload)
+    said = await _no_to(deployer, pod, dry_run=True) if pod else ""
+    return refusal(kinds.ref_of(workload), said) if is_about_pods(said) else ""
+
+
 async def _refused(deployer: Client, obj: Object, *, dry_run: bool) -> str:
-    """Apply it; the apiserver's no in words, or nothing when it said yes."""
-    ref = kinds.ref_of(obj)
+    """Apply it; what the author should know when the apiserver said no, or nothing when it said yes."""
+    said = await _no_to(deployer, obj, dry_run=dry_run)
+    return refusal(kinds.ref_of(obj), said) if said else ""
+
+
+async def _no_to(deployer: Client, obj: Object, *, dry_run: bool) -> str:
+    """Apply it; the apiserver's no in its own words, or nothing when it said yes."""
+    resource = resource_of(kinds.ref_of(obj))
     try:
-        await deployer.apply(obj, manager=keys.MANAGER, dry_run=dry_run, resource=resource_of(ref))
+        await deployer.apply(obj, manager=keys.MANAGER, dry_run=dry_run, resource=resource)
     except _NO as no:
         said = no.status.get("message") if isinstance(no, ApiError) else no.message
-        return refusal(ref, str(said or no.message))
+        return str(said or no.message)
     return ""

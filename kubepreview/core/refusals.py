@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from kubepreview.core.model import ObjectRef
+from kubepreview.core.kinds import as_mapping, pod_template
+from kubepreview.core.model import Object, ObjectRef
 
 # The rule that spoke, by words only it uses in the apiserver's message, and what the author can do.
 _CURES: Final = (
@@ -21,6 +22,39 @@ _CURES: Final = (
     ("Invalid value", "correct the field"),
     ("Required value", "add the field"),
 )
+# Workloads whose controllers tell in Events alone that their pods are refused, so that waiting for one of
+# their pods would never end with a reason.
+_SILENT: Final = frozenset({"StatefulSet", "DaemonSet", "Job", "CronJob"})
+# What the rules about pods say. What a quota or an account lacks may be there when the pod is made.
+_OF_PODS: Final = ("violates PodSecurity", "ValidatingAdmissionPolicy")
+
+
+def trial_pod(workload: Object) -> Object | None:
+    """A pod as this workload would make it, to be tried; None where its controller says what is refused."""
+    template = pod_template(workload)
+    if template is None or workload["kind"] not in _SILENT:
+        return None
+    spec = as_mapping(template.get("spec"))
+    claims = _mappings(as_mapping(workload.get("spec")).get("volumeClaimTemplates"))
+    claimed: list[Object] = [
+        {"name": as_mapping(claim.get("metadata")).get("name"), "emptyDir": {}} for claim in claims
+    ]
+    metadata = as_mapping(template.get("metadata"))
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            **metadata,
+            "name": f"{workload['metadata']['name']}-trial",
+            "namespace": workload["metadata"]["namespace"],
+        },
+        "spec": {**spec, "volumes": [*_mappings(spec.get("volumes")), *claimed]},
+    }
+
+
+def is_about_pods(message: str) -> bool:
+    """Whether this is the sentence of a rule about pods, which the same pod will meet again."""
+    return any(words in message for words in _OF_PODS)
 
 
 def refusal(ref: ObjectRef, message: str) -> str:
@@ -32,3 +66,8 @@ def with_cure(message: str) -> str:
     """What the server said, and what mends it where that is known."""
     cure = next((cure for words, cure in _CURES if words in message), "")
     return message + (f" → {cure}" if cure else "")
+
+
+def _mappings(value: Any) -> list[Object]:
+    """The objects of a list; nothing for what is no list, since an author may have written anything."""
+    return [as_mapping(item) for item in value] if isinstance(value, list) else []

@@ -62,6 +62,28 @@ def _deployment(image: str, pod: Mapping[str, Any] | None = None, **container: A
     return objects
 
 
+def _stateful_set(image: str) -> Object:
+    """Its controller tells nobody but the Events that its pods are refused."""
+    labels = {"app": "db"}
+    container = {
+        "name": "db",
+        "image": image,
+        "securityContext": {"privileged": True},
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "db"},
+        "spec": {
+            "serviceName": "db",
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+            "volumeClaimTemplates": [_claim("data", "1Gi")],
+        },
+    }
+
+
 def _claim(name: str, size: str) -> Object:
     return {
         "apiVersion": "v1",
@@ -125,6 +147,16 @@ CASES: Mapping[str, Case] = {
         early=("Deployment/web: spec.template.spec.automountServiceAccountToken: ", "leave the field out"),
         said=_NO_PODS,
         words=("Deployment/web: ", "spec.automountServiceAccountToken is true", "leave the field out"),
+    ),
+    "a privileged StatefulSet": Case(
+        number=33,
+        brings=lambda image: [_service(), _stateful_set(image)],
+        early=(
+            "StatefulSet/db: spec.template.spec.containers[0].securityContext.privileged: ",
+            "leave it out",
+        ),
+        said=_APPLIED,
+        words=("StatefulSet/db: ", 'violates PodSecurity "baseline', "privileged", "→ remove the field"),
     ),
     "a NodePort Service": Case(
         number=26,

@@ -42,6 +42,7 @@ def _path(backend: Object) -> Object:
 
 def _preview(number: int, *manifests: Object, project: str = PROJECT) -> Object:
     """A Preview as anybody with the right to write one could, past the command line."""
+    now = dt.datetime.now(dt.UTC).isoformat()  # noqa: TID251 - the test's clock
     return {
         "apiVersion": keys.API_VERSION,
         "kind": "Preview",
@@ -49,7 +50,7 @@ def _preview(number: int, *manifests: Object, project: str = PROJECT) -> Object:
         "spec": {
             "project": project,
             "pullRequest": {"number": number},
-            "revision": {"sha": _COMMIT, "observedAt": "2026-01-01T00:00:00Z"},
+            "revision": {"sha": _COMMIT, "observedAt": now},
             "state": "Open",
             "entry": {"service": "web", "port": 80},
             "manifests": list(manifests),
@@ -62,10 +63,15 @@ def _served(team: Team, host: str) -> str:
     return str(json.loads(text)["sha"]) if code == 200 else str(code)
 
 
-def _condition(team: Team, number: int, kind: str, name_space: str = CONTROL_NAMESPACE) -> dict[str, str]:
-    path = f"jsonpath={{.status.conditions[?(@.type=='{kind}')]}}"
-    said = kubectl(team.cluster, "get", "preview", f"pr-{number}", f"--namespace={name_space}", "-o", path)
-    return dict(json.loads(said)) if said else {}
+def _condition(team: Team, number: int, kind: str, name_space: str = CONTROL_NAMESPACE) -> dict[str, Any]:
+    """The condition, once it speaks of the Preview as it is now; until then nothing."""
+    where = ("get", "preview", f"pr-{number}", f"--namespace={name_space}", "--output=json")
+    found = json.loads(kubectl(team.cluster, *where))
+    current = found["metadata"]["generation"]
+    for each in found.get("status", {}).get("conditions", ()):
+        if (each["type"], each["observedGeneration"]) == (kind, current):
+            return dict(each)
+    return {}
 
 
 @pytest.fixture(scope="module")

@@ -43,8 +43,12 @@ def _declare(team: Team, number: int, *objects: Object) -> None:
 
 
 def _is_applied(team: Team, number: int) -> bool:
-    conditions = team.preview(number).get("status", {}).get("conditions", [])
-    return any((each["type"], each["status"]) == ("Applied", "True") for each in conditions)
+    found = team.preview(number)
+    seen = [
+        (each["type"], each["status"], each["observedGeneration"])
+        for each in found.get("status", {}).get("conditions", ())
+    ]
+    return ("Applied", "True", found["metadata"]["generation"]) in seen
 
 
 def test_a_namespace_that_hangs_is_told_and_closes_when_it_can(team: Team) -> None:
