@@ -261,5 +261,5 @@ def _conclude(story: Story, visits: Visits, took_s: float) -> None:
         story.say(f"  kubepreview {words} --project {EXAMPLE}")
     story.say()
     by_make = "`make demo-down`, or " if story.name == configure.DEFAULT_NAME else ""
-    story.say(f"{by_make}`kubepreview cluster down --name {story.name}`, removes it all.")
+    story.say(f"To remove it all: {by_make}`kubepreview cluster down --name {story.name}`.")
     story.caller.streams.data(f"http://pr-2.{_HOST}:{port}/")

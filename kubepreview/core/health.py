@@ -6,7 +6,7 @@ pods are current (`deployment.kubernetes.io/revision`, `status.updateRevision`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -106,14 +106,16 @@ def _judge_deployment(live: Object, status: Mapping[str, Any]) -> _Judged:
     updated = status.get("updatedReplicas", 0)
     available = status.get("availableReplicas", 0)
     old = status.get("replicas", 0) - updated
+    # The count of the available does not tell old from new, and the old ones are ended last.
+    ready = max(min(updated, available - old), 0)
     waiting_for = ""
-    if updated < wanted or available < wanted:
-        waiting_for = f"{min(updated, available)} of {wanted} pods available"
+    if ready < wanted:
+        waiting_for = f"{ready} of {wanted} pods available"
     elif old > 0:
         waiting_for = f"{old} {'pod' if old == 1 else 'pods'} of the earlier revision to end"
     return _Judged(
         wanted=wanted,
-        ready=min(updated, available),
+        ready=ready,
         waiting_for=waiting_for,
         trouble=_trouble_told(live, status),
     )
@@ -222,7 +224,7 @@ def _current_pods(live: Object, observed: Observed) -> tuple[Object, ...]:
 
 
 def _not_ready_yet(pods: Iterable[Object]) -> str:
-    """The first container that runs and whose probe has not passed: that, and no cluster, is the author's."""
+    """The first container that keeps its pod from being ready, if that, and no cluster, is the author's."""
     for pod in pods:
         probed = {
             each["name"]
@@ -230,10 +232,19 @@ def _not_ready_yet(pods: Iterable[Object]) -> str:
             if "readinessProbe" in each
         }
         for container in as_mapping(pod.get("status")).get("containerStatuses") or ():
-            is_waited_for = "running" in as_mapping(container.get("state")) and not container.get("ready")
-            if is_waited_for and container["name"] in probed:
-                where = f"Pod/{pod['metadata']['name']} container {container['name']}"
-                return f"; {where} runs, and its readinessProbe has not passed"
+            why = "" if container.get("ready") else _why_not_ready(container, probed)
+            if why:
+                return f"; Pod/{pod['metadata']['name']} container {container['name']} {why}"
+    return ""
+
+
+def _why_not_ready(container: Mapping[str, Any], probed: Container[str]) -> str:
+    state = as_mapping(container.get("state"))
+    last = state.get("terminated") or as_mapping(container.get("lastState")).get("terminated")
+    if code := as_mapping(last).get("exitCode", 0):
+        return f"ended with exit code {code}, and is tried again"
+    if "running" in state and container["name"] in probed:
+        return "runs, and its readinessProbe has not passed"
     return ""
 
 

@@ -16,7 +16,7 @@ from .examples import asked, deployment, preview, service
 
 _REVISION = "deployment.kubernetes.io/revision"
 _SETTLED = {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
-_ROLLING = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "availableReplicas": 1}
+_ROLLING = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "availableReplicas": 2}
 _STARTING = {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1}
 
 
@@ -90,6 +90,24 @@ def test_a_readiness_probe_that_has_not_passed_is_waited_for_by_name() -> None:
         "Pod/web-new container web runs, and its readinessProbe has not passed"
     )
     assert health(asked(), _seen(_STARTING, running)).waiting_for == "Deployment/web: 0 of 1 pods available"
+
+
+def test_a_first_crash_is_told_while_it_is_waited_for() -> None:
+    """Before it counts as failing, the container that ended is named with its exit code."""
+    once = {**_CRASHED, "restartCount": 1}
+
+    assert health(asked(), _seen(_STARTING, _pod("new", **once))).waiting_for == (
+        "Deployment/web: 0 of 1 pods available; "
+        "Pod/web-new container web ended with exit code 3, and is tried again"
+    )
+
+
+def test_a_pod_of_the_earlier_revision_does_not_count_as_available() -> None:
+    """The old pod runs on while the new one does not: none of this revision is available."""
+    status = {**_ROLLING, "availableReplicas": 1}
+    judged = health(asked(), _seen(status))
+
+    assert (judged.ready, judged.waiting_for) == (0, "Deployment/web: 0 of 1 pods available")
 
 
 @pytest.mark.parametrize(
