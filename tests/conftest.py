@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ LIMITS_S = {"core": 5, "house": 5, "render": 30, "cli": 30, "cluster": 300}
 # A busy machine is not a finding: how long an example takes is no property of the code.
 settings.register_profile("kubepreview", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kubepreview")
+
+
+def pytest_configure() -> None:
+    """Hear SIGINT, even if the shell that started us in the background had it ignored.
+
+    Tests interrupt commands, and a child inherits what its parent ignores.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
