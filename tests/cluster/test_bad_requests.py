@@ -192,15 +192,18 @@ def test_objects_of_other_namespaces_are_refused_with_their_lines(team: Team) ->
     assert "pr-45" not in team.names("preview", CONTROL_NAMESPACE)
 
 
-def test_another_namespace_written_by_hand_is_the_previews_own(team: Team) -> None:
-    """The controller knows one namespace for a preview; what the object names is not even looked at."""
+def test_another_namespace_written_by_hand_is_not_accepted(team: Team) -> None:
+    """The controller says object, field, rule and cure, and nothing is built."""
     service = application("unused")[1]
     service["metadata"] = {"name": "web", "namespace": "kube-system"}
     _write(team, _preview(46, service))
-    eventually(lambda: _condition(team, 46, status.APPLIED).get("status") == "True", "it is applied")
+    said = eventually(lambda: _condition(team, 46, status.ACCEPTED), "a verdict")
 
-    assert team.names("service", "rapidrar-pr-46") == ["web"]
+    assert (said["status"], said["reason"]) == ("False", "ManifestNotAllowed")
+    for words in ("Service/web: metadata.namespace: ", "'kube-system'", "leave the field out"):
+        assert words in said["message"]
     assert "web" not in team.names("service", "kube-system")
+    assert "rapidrar-pr-46" not in team.names("namespace")
     assert team.down(46).code == 0
 
 
