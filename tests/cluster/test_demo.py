@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from kubepreview.localcluster.layout import StateDirectory
-from tests.cluster.conftest import state_root
+from tests.cluster.conftest import cache, state_root
 from tests.cluster.machine import lent
 
 pytestmark = pytest.mark.timeout(600)
@@ -72,6 +73,7 @@ def told() -> Iterator[Told]:
         yield Told(done.stderr, done.stdout.strip())
     finally:
         _type("cluster", "down", f"--name={_NAME}")
+        shutil.rmtree(cache() / "demo" / _NAME, ignore_errors=True)
 
 
 def test_each_step_is_told_with_its_time(told: Told) -> None:
