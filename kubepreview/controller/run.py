@@ -29,6 +29,7 @@ from kubepreview.kube.lease import LeaderElection, LeadershipLost
 
 _WORKERS: Final = 8
 _ORPHAN_PERIOD_S: Final = 30.0
+_LEAD_AGAIN_S: Final = 1.0
 # A visit makes some dozens of short requests; one that takes longer than this hangs.
 _VISIT_TIMEOUT_S: Final = 60.0
 
@@ -84,9 +85,11 @@ async def _hold(
     while True:
         try:
             await election.hold(lead)
-        except LeadershipLost as error:
-            # Everything is read anew on every visit, so leading again later needs no fresh process.
-            log.warning("leadership lost", error=error.message)
+        except KubepreviewError as error:
+            # Lost, or refused: an apiserver that has just started may not know our rights yet. Everything
+            # is read anew on every visit, so leading again later needs no fresh process.
+            log.warning("not leading", error=error.message)
+            await asyncio.sleep(_LEAD_AGAIN_S)
 
 
 async def _lead(queue: WorkQueue, watches: Watches, tools: Tools) -> None:
