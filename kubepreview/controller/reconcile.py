@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -54,46 +54,67 @@ async def reconcile(key: Key, tools: Tools) -> float | None:
     return await _open(preview, verdict, tools)
 
 
+@dataclass(frozen=True, slots=True)
+class _Converged:
+    """Where observing, planning and acting came to; the preview is as last written."""
+
+    preview: Preview
+    observed: Observed
+    actions: tuple[plan.Action, ...] = ()
+    refusals: tuple[str, ...] = ()
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether everything is there as wanted."""
+        return not self.actions and not self.refusals
+
+    @property
+    def waiting_for(self) -> str:
+        """What must be seen first, in words."""
+        return next((each.what for each in self.actions if isinstance(each, plan.Wait)), "")
+
+
 async def _open(preview: Preview, accepted: Accepted, tools: Tools) -> float:
     asked = wanted(accepted.project, preview, accepted.entry)
-    inventory = tuple(dict.fromkeys((*preview.status.inventory, *asked.refs)))
-    observed, actions, refusals = await _converge(preview, asked, inventory, tools)
-    waiting_for = next((each.what for each in actions if isinstance(each, plan.Wait)), "")
-    is_applied = not actions and not refusals
+    reached = await _converge(preview, asked, tools)
+    preview, observed = reached.preview, reached.observed
     judged = health(asked, observed)
     answer = None
     if observed.route is not None:
-        answer = await _ask(preview, accepted, asked, judged, tools, firmly=is_applied and judged.is_settled)
+        firmly = reached.is_applied and judged.is_settled
+        answer = await _ask(preview, accepted, asked, judged, tools, firmly=firmly)
+    trouble = judged.trouble if reached.is_applied else None
     visit = status.Visit(
         wanted=asked,
         observed=observed,
         health=judged,
         answer=answer,
-        refusals=refusals,
-        waiting_for=waiting_for,
-        failure=await failure_of(tools, preview, asked.space, judged.trouble if is_applied else None),
+        refusals=reached.refusals,
+        waiting_for=reached.waiting_for,
+        failure=await failure_of(tools, preview, asked.space, trouble),
     )
     written = await write_status(tools, preview, status.status_of_open(preview, visit, tools.now()))
     return _again_after_s(written, visit, tools.now())
 
 
-async def _converge(
-    preview: Preview, asked: Wanted, inventory: Sequence[ObjectRef], tools: Tools
-) -> tuple[Observed, tuple[plan.Action, ...], tuple[str, ...]]:
+async def _converge(preview: Preview, asked: Wanted, tools: Tools) -> _Converged:
     """Observe, plan, act, until the plan is empty, can only wait, or is refused."""
+    current = preview
 
     async def record(refs: Sequence[ObjectRef]) -> None:
-        await record_inventory(tools, preview, refs)
+        nonlocal current
+        current = await record_inventory(tools, current, refs)
 
     for _ in range(_MOST_BATCHES):
-        observed = await observe(tools.cluster, asked.space, inventory)
-        actions = plan.plan_open(asked, observed, preview.status.inventory, preview.metadata.uid)
+        inventory = current.status.inventory
+        observed = await observe(tools.cluster, asked.space, (*inventory, *asked.refs))
+        actions = plan.plan_open(asked, observed, inventory, preview.metadata.uid)
         if all(isinstance(action, plan.Wait) for action in actions):
-            return observed, actions, ()
+            return _Converged(current, observed, actions)
         refusals = await act(tools.cluster, actions, record)
         if refusals:
-            return observed, actions, refusals
-    return observed, (plan.Wait("the apiserver to show what was written"),), ()
+            return _Converged(current, observed, actions, refusals)
+    return _Converged(current, observed, (plan.Wait("the apiserver to show what was written"),))
 
 
 async def _ask(

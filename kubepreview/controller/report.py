@@ -29,11 +29,11 @@ async def write_status(tools: Tools, preview: Preview, new: PreviewStatus) -> Pr
     return written
 
 
-async def record_inventory(tools: Tools, preview: Preview, refs: Sequence[ObjectRef]) -> None:
-    """Put the objects that are about to be applied on record, and leave the rest of the status as it is."""
+async def record_inventory(tools: Tools, preview: Preview, refs: Sequence[ObjectRef]) -> Preview:
+    """The preview with the objects that are about to be applied on record, and nothing else changed."""
     if set(refs) <= set(preview.status.inventory):
-        return
-    await write_status(tools, preview, msgspec.structs.replace(preview.status, inventory=tuple(refs)))
+        return preview
+    return await write_status(tools, preview, msgspec.structs.replace(preview.status, inventory=tuple(refs)))
 
 
 async def failure_of(tools: Tools, preview: Preview, space: str, trouble: Trouble | None) -> Failure | None:
