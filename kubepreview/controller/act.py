@@ -21,6 +21,8 @@ RecordInventory = Callable[[Sequence[ObjectRef]], Coroutine[Any, Any, None]]
 
 # What the apiserver says no to for good: the same request would be refused again.
 _NO = (Forbidden, Invalid, KindNotServed, WriteConflict)
+# How RBAC begins its sentence, and nothing else does.
+_NO_RIGHT = "is forbidden: User "
 
 
 async def no_record(_: Sequence[ObjectRef]) -> None:
@@ -137,6 +139,10 @@ async def _no_to(deployer: Client, obj: Object, *, dry_run: bool) -> str:
     try:
         await deployer.apply(obj, manager=keys.MANAGER, dry_run=dry_run, resource=resource)
     except _NO as no:
-        said = no.status.get("message") if isinstance(no, ApiError) else no.message
-        return str(said or no.message)
+        said = str((no.status.get("message") if isinstance(no, ApiError) else "") or no.message)
+        if _NO_RIGHT in said:
+            # Kinds without a right are not accepted, so this is no answer to the author: an apiserver that
+            # has just started knows no rights yet, or the installation lacks one. It is tried again.
+            raise
+        return said
     return ""

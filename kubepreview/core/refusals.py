@@ -14,7 +14,6 @@ _CURES: Final = (
     ("when `hostUsers` is false", "leave the field out; every pod has a user namespace of its own"),
     ("provided port is not in the valid range", "use a port between 1 and 65535"),
     ("ValidatingAdmissionPolicy", "change the field that the policy names"),
-    ("is forbidden: User", "this kind is not part of a preview; remove the object"),
     ("unknown field", "correct the spelling of the field"),
     ("field not declared in schema", "correct the spelling of the field"),
     ("no matches for kind", "use an apiVersion that the cluster serves"),
