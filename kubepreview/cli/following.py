@@ -9,10 +9,10 @@ from contextlib import aclosing
 import msgspec
 
 from kubepreview.core.model import Object
-from kubepreview.errors import Unreachable
+from kubepreview.errors import KubepreviewError, Unreachable
 from kubepreview.kube import frames, lines
 from kubepreview.kube.client import Client
-from kubepreview.kube.errors import NoAnswer
+from kubepreview.kube.errors import Forbidden, NoAnswer
 from kubepreview.kube.resources import Resource
 from kubepreview.kube.retry import Backoff
 from kubepreview.kube.session import Call
@@ -34,7 +34,7 @@ class Follower:
         *,
         name: str,
         namespace: str,
-        on_trouble: Callable[[Unreachable], None],
+        on_trouble: Callable[[KubepreviewError], None],
     ) -> None:
         self._client = client
         self._resource = resource
@@ -42,7 +42,7 @@ class Follower:
         self._namespace = namespace
         self._on_trouble = on_trouble
         self._backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
-        self.trouble: Unreachable | None = None
+        self.trouble: KubepreviewError | None = None
 
     async def states(self) -> AsyncGenerator[Object | None, None]:
         """The object as it is now, and again each time it may look different; None while it is not there.
@@ -58,7 +58,8 @@ class Follower:
                     async with aclosing(self._changes(found["metadata"]["resourceVersion"])) as changes:
                         async for change in changes:
                             yield change
-            except Unreachable as error:
+            except (Unreachable, Forbidden) as error:
+                # Who may write it may read it: an apiserver that has just started says no for a moment.
                 if self.trouble is None:
                     self._on_trouble(error)
                 self.trouble = error

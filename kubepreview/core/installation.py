@@ -128,7 +128,7 @@ def _controller_role() -> Object:
             _rule("", ["pods"], (*_READ, "delete")),
             _rule("", ["pods/log"], ("get",)),
             _rule("apps", ["deployments", "replicasets"], _READ),
-            _rule("events.k8s.io", ["events"], ("create", "patch")),
+            _rule("events.k8s.io", ["events"], ("get", "create", "patch")),
         ],
     )
 
