@@ -169,11 +169,8 @@ def _replaced(stale: Iterable[Object], observed: Observed) -> tuple[Action, ...]
     there = tuple(obj for obj in live if "deletionTimestamp" not in obj["metadata"])
     if there:
         return (Prune(there),)
-    return (
-        (Wait(f"{live[0]['kind']}/{live[0]['metadata']['name']} of the earlier revision to end"),)
-        if live
-        else ()
-    )
+    leaving = (f"{obj['kind']}/{obj['metadata']['name']} of the earlier revision to end" for obj in live[:1])
+    return tuple(Wait(what) for what in leaving)
 
 
 def _plan_route(wanted: Wanted, observed: Observed) -> tuple[Action, ...]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+import msgspec
+
 from kubepreview.core.acceptance import Rejected
 from kubepreview.core.blockers import blockers, held_objects
 from kubepreview.core.health import Health
@@ -139,17 +141,8 @@ def _status(preview: Preview, said: Sequence[Said], now: dt.datetime, rest: Prev
     else:
         ready = Said(READY, "False", first_not_true.reason, first_not_true.message)
     conditions = tuple(_dated(preview, each, now) for each in (*said, ready, Said(ASLEEP, "False", "Awake")))
-    return PreviewStatus(
-        observed_generation=preview.metadata.generation,
-        conditions=conditions,
-        namespace=rest.namespace,
-        url=rest.url,
-        served=rest.served,
-        applied_sha=rest.applied_sha,
-        pods=rest.pods,
-        failure=rest.failure,
-        inventory=rest.inventory,
-        receipt=rest.receipt,
+    return msgspec.structs.replace(
+        rest, observed_generation=preview.metadata.generation, conditions=conditions
     )
 
 
