@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -15,6 +16,10 @@ from kubepreview.kube import events
 
 _LOG_LINES = 20
 _LOG_LINE_CHARACTERS = 512
+# Pauses before each look at a log that may not be there yet.
+_LOOK_AFTER_S = (0.0, 0.2, 0.8)
+# What the kubelet says, as if it were the log, of a container that it has just removed.
+_NO_LOG = "unable to retrieve container logs for "
 
 
 async def write_status(tools: Tools, preview: Preview, new: PreviewStatus) -> Preview:
@@ -42,23 +47,37 @@ async def failure_of(tools: Tools, preview: Preview, space: str, trouble: Troubl
         return None
     before = preview.status.failure
     said = (trouble.object, trouble.reason, trouble.message)
-    if before and (before.object, before.reason, before.message) == said:
+    if before and before.log_tail and (before.object, before.reason, before.message) == said:
         return before
-    lines: tuple[str, ...] = ()
-    if trouble.container:
-        lines = await _last_lines(tools, space, trouble)
+    lines = await _last_lines(tools, space, trouble) if trouble.container else ()
     return Failure(
         object=trouble.object[:1024], reason=trouble.reason, message=trouble.message[:4096], log_tail=lines
     )
 
 
 async def _last_lines(tools: Tools, space: str, trouble: Trouble) -> tuple[str, ...]:
+    """The last lines of the run that ended; none when it said nothing, or they cannot be read now.
+
+    They may be late: the runtime tells an end before it has written the last line, and the kubelet removes
+    the log of one end before the pod's status tells of the next. Both pass within a second.
+    """
+    for pause_s in _LOOK_AFTER_S:
+        await asyncio.sleep(pause_s)
+        if lines := await _lines_now(tools, space, trouble):
+            return lines
+    return ()
+
+
+async def _lines_now(tools: Tools, space: str, trouble: Trouble) -> tuple[str, ...]:
     try:
         text = await tools.cluster.logs(
             space, trouble.pod, container=trouble.container, tail_lines=_LOG_LINES, previous=True
         )
     except KubepreviewError as error:
-        return (f"(its log could not be read: {error.message})"[:_LOG_LINE_CHARACTERS],)
+        tools.log.warning("log not read", namespace=space, pod=trouble.pod, error=error.message)
+        return ()
+    if text.startswith(_NO_LOG):
+        return ()
     return tuple(line[:_LOG_LINE_CHARACTERS] for line in text.splitlines()[-_LOG_LINES:])
 
 
