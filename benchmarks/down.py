@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks import command
 from benchmarks.contest import ROUNDS, Result, compared, seconds
 from benchmarks.rival import Kubectl
 from tests.cluster.team import Team, application, sha
@@ -34,7 +35,7 @@ def results(team: Team) -> Iterator[Result]:
         kubectl.create_namespace(space)
         kubectl.apply(space, [*_stubborn(team), kubectl.ingress(host, "web")])
         kubectl.until_answered(host, _COMMIT)
-        ours.append(seconds(lambda: team.down(number)))  # noqa: B023 - called at once
+        ours.append(seconds(lambda: command.down(team, number)))  # noqa: B023 - called at once
         theirs.append(seconds(lambda: kubectl.run("delete", "namespace", space, "--wait=true")))  # noqa: B023 - called at once
     yield compared(
         "c",

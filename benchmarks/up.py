@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
+from benchmarks import command
 from benchmarks.contest import ROUNDS, Result, compared, seconds
 from benchmarks.rival import Kubectl
 from tests.cluster.team import PROJECT, Team, application, sha
-from tests.commands import environment
 
 _FIRST, _SECOND = sha("a"), sha("b")
 _UP_GOAL = 1.25
@@ -46,11 +44,7 @@ def results(team: Team) -> Iterator[Result]:
 
 
 def _up(team: Team, number: int, commit: str) -> None:
-    root = team.service(commit, number)
-    command = [sys.executable, "-m", "kubepreview", "up", str(number), f"--root={root}", f"--sha={commit}"]
-    subprocess.run(  # noqa: S603 - an argument list of ours, without a shell
-        command, check=True, capture_output=True, cwd=root, env=dict(environment(team.cluster.kubeconfig))
-    )
+    command.up(team, number, team.service(commit, number), commit)
 
 
 def _space(number: int) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import aclosing
 from dataclasses import dataclass
 
 from kubepreview.cli import previews
-from kubepreview.cli.following import Follower
 from kubepreview.cli.outcome import Asked, Ended, Waiting
 from kubepreview.cli.streams import Streams
 from kubepreview.cli.waiting import Progress, progress
@@ -16,6 +14,8 @@ from kubepreview.core.model import Object, Preview
 from kubepreview.errors import Failed, NotReady, Unreachable
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import PREVIEWS
+from kubepreview.kube.together import as_one
+from kubepreview.kube.watch import Reflector
 
 # A controller that runs says its first word within a second; after this long, somebody should look.
 _SILENT_S = 10.0
@@ -57,33 +57,45 @@ class _Waiter:
         self, client: Client, written: Preview, shown: Progress, silent: asyncio.TimerHandle
     ) -> None:
         self._asked = asked_by(written)
-        self._name = f"{written.metadata.namespace}/{written.metadata.name}"
+        self._key = written.metadata.namespace, written.metadata.name
+        self._name = "/".join(self._key)
         self._shown = shown
         self._silent = silent
         self._seen = ""
-        self._follower = Follower(
+        self._changed = asyncio.Event()
+        self._reflector: Reflector[Object] = Reflector(
             client,
             PREVIEWS,
-            name=written.metadata.name,
             namespace=written.metadata.namespace,
+            fields=f"metadata.name={written.metadata.name}",
+            on_change=lambda _: self._changed.set(),
             on_trouble=lambda error: shown.note(f"{error.message}; trying on"),
         )
 
     async def until(self, wait: Wait) -> Preview:
-        deadline = asyncio.timeout(wait.timeout_s)
-        try:
-            async with deadline, aclosing(self._follower.states()) as states:
-                async for found in states:
-                    preview = self._existing(found)
-                    if self._is_over(wait.judge(preview, self._asked)):
-                        return preview
-        except TimeoutError as error:
-            if not deadline.expired():
-                raise
-            raise self._too_late(wait) from error
-        raise AssertionError("a follower does not end by itself")
+        async with as_one() as group:
+            following = group.create_task(self._reflector.run())
+            try:
+                async with asyncio.timeout(wait.timeout_s) as deadline:
+                    return await self._until(wait)
+            except TimeoutError as error:
+                if not deadline.expired():
+                    raise
+                raise self._too_late(wait) from error
+            finally:
+                following.cancel()
 
-    def _existing(self, found: Object | None) -> Preview:
+    async def _until(self, wait: Wait) -> Preview:
+        await self._reflector.synced.wait()
+        while True:
+            self._changed.clear()
+            preview = self._existing()
+            if self._is_over(wait.judge(preview, self._asked)):
+                return preview
+            await self._changed.wait()
+
+    def _existing(self) -> Preview:
+        found = self._reflector.store.get(self._key)
         if found is None:
             raise Failed(f"Preview {self._name} was deleted while it was awaited")
         preview = previews.decode(found)
@@ -102,8 +114,8 @@ class _Waiter:
 
     def _too_late(self, wait: Wait) -> NotReady | Unreachable:
         account = f"Preview {self._name}: {wait.what}: not seen in {wait.timeout_s:g} s"
-        if self._follower.trouble:
-            return Unreachable(f"{account}; the cluster does not answer: {self._follower.trouble.message}")
+        if self._reflector.trouble:
+            return Unreachable(f"{account}; the cluster does not answer: {self._reflector.trouble.message}")
         if not self._seen:
             return NotReady(
                 f"{account}; the controller said nothing of it",

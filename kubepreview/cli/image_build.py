@@ -57,7 +57,8 @@ def build_controller(registry: str, cache: Path) -> str:
         shutil.copytree(
             source / "kubepreview", context / "kubepreview", ignore=shutil.ignore_patterns("__pycache__")
         )
-        imagebuild.unpack_wheels(source / "requirements" / "controller.txt", context / "build" / "site")
+        wheels = imagebuild.unpacked_wheels(source / "requirements" / "controller.txt", cache)
+        shutil.copytree(wheels, context / "build" / "site")
         recipe = Recipe(
             folder=context,
             dockerfile=source / "deploy" / "Dockerfile",

@@ -7,7 +7,6 @@ from itertools import groupby
 from typing import Any, assert_never
 
 from kubepreview.controller.observe import resource_of
-from kubepreview.controller.together import together
 from kubepreview.core import keys, kinds, plan
 from kubepreview.core.model import Object, ObjectRef
 from kubepreview.core.observed import Observed
@@ -16,6 +15,7 @@ from kubepreview.errors import Conflict
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, KindNotServed, WriteConflict
 from kubepreview.kube.resources import INGRESSES, NAMESPACES, PODS, Resource
+from kubepreview.kube.together import together
 
 RecordInventory = Callable[[Sequence[ObjectRef]], Coroutine[Any, Any, None]]
 

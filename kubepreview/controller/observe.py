@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kubepreview.controller.together import as_one, together
 from kubepreview.core import guardrails, keys, kinds
 from kubepreview.core.model import Object, ObjectRef, Preview
 from kubepreview.core.observed import Observed
@@ -22,6 +21,7 @@ from kubepreview.kube.resources import (
     SERVICE_ACCOUNTS,
     Resource,
 )
+from kubepreview.kube.together import as_one, together
 
 _GUARDS = (RESOURCE_QUOTAS, LIMIT_RANGES, NETWORK_POLICIES, SERVICE_ACCOUNTS, ROLE_BINDINGS)
 

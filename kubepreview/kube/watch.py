@@ -42,7 +42,7 @@ class Reflector(Generic[T]):
     `decode` makes of an object's JSON what the store keeps: by default the whole mapping (an Object); a
     ``msgspec.json.Decoder(SomeStruct).decode`` keeps a few fields, several times faster and leaner.
     `on_change` is called with each key that may look different; it must not block. `on_trouble` is told
-    of each break, which `trouble` shows until the server is heard again.
+    why the server cannot be heard any more, which `trouble` shows until it can.
     """
 
     def __init__(  # noqa: PLR0913 — what to follow, how to keep it, and whom to tell
@@ -52,6 +52,7 @@ class Reflector(Generic[T]):
         *,
         namespace: str = "",
         labels: str = "",
+        fields: str = "",
         decode: Callable[[bytes], T] | None = None,
         on_change: Callable[[Key], None] = lambda _: None,
         on_trouble: Callable[[KubepreviewError], None] = lambda _: None,
@@ -59,7 +60,7 @@ class Reflector(Generic[T]):
         self._client = client
         self._resource = resource
         self._path = resource.path(namespace)
-        self._labels = labels
+        self._selectors = {"labelSelector": labels, "fieldSelector": fields}
         self._decode = decode or self._whole
         self._on_change = on_change
         self._on_trouble = on_trouble
@@ -81,15 +82,16 @@ class Reflector(Generic[T]):
                 self._version = ""
                 await asyncio.sleep(self._backoff.next_s())
             except (NoAnswer, KindNotServed, ApiError) as error:
+                if self.trouble is None:
+                    self._on_trouble(error)
                 self.trouble = error
-                self._on_trouble(error)
                 await asyncio.sleep(self._backoff.next_s())
 
     async def _list(self) -> None:
         entries: dict[Key, tuple[str, T]] = {}
         token = version = ""
         while True:
-            params = {"labelSelector": self._labels, **paging.page_params(token)}
+            params = {**self._selectors, **paging.page_params(token)}
             body = await self._client.read(Call(method="GET", path=self._path, params=params), self._resource)
             page = self._parse(frames.page, body)
             for item in page.items or ():
@@ -126,10 +128,10 @@ class Reflector(Generic[T]):
             method="GET",
             path=self._path,
             params={
+                **self._selectors,
                 "watch": "true",
                 "allowWatchBookmarks": "true",
                 "resourceVersion": self._version,
-                "labelSelector": self._labels,
                 "timeoutSeconds": random.randint(*_WATCH_FOR_S),  # noqa: S311 — spread, not a secret
             },
         )

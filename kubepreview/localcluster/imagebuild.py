@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -38,13 +39,13 @@ _BOOTSTRAP = (
 # No file of the base is younger, and its Python byte code is checked by hash: the same packages give the
 # same layer. September 2026; older packages keep their own times.
 _BASE_EPOCH = 1_790_000_000
-# Debian 12's.
-_BASE_PYTHON = "3.11"
 # chroot isolation needs neither cgroups nor a runtime; the limits are those that need no CAP_SYS_RESOURCE.
 _RUN = ("--isolation=chroot", "--network=host", "--ulimit=nofile=20000:20000", "--ulimit=nproc=1000:1000")
 # One layer over the base, times set to zero: the same input gives the same digest. With layer caching,
 # buildah 1.28 takes `ENV X=${ARG}` from the cache although the argument changed: a wrong revision.
 _SAME_BYTES = ("--layers=false", "--timestamp=0", "--identity-label=false")
+
+_NO_LISTS = "run `apt-get update`, then again"
 
 _TIMEOUT_S = 900
 _TAIL_LINES = 15
@@ -100,27 +101,40 @@ def debian_base(storage: Path) -> str:
     return reference
 
 
-def unpack_wheels(requirements: Path, target: Path) -> None:
-    """Unpack the wheels that `requirements` pins by hash into `target`, for the Python of the base.
+def unpacked_wheels(requirements: Path, cache: Path) -> Path:
+    """The folder of `cache` with the wheels that `requirements` pins by hash, for the Python of the base.
 
-    The base has no pip, and the build no network, so this is done before. `target` is replaced whole, and
-    left alone when it was made of these very requirements.
+    The base has no pip, and the build no network, so they are unpacked before; made once for what goes in.
     """
-    stamp = target / ".requirements"
-    if stamp.exists() and stamp.read_bytes() == requirements.read_bytes():
-        return
+    python = _base_python()
+    key = hashlib.sha256(requirements.read_bytes() + python.encode()).hexdigest()[:16]
+    target = cache / "wheels" / key
+    if target.exists():
+        return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         site = Path(folder) / "site"
-        _run([*_pip_install(site), "-r", str(requirements)], f"unpack the wheels of {requirements}")
-        (site / stamp.name).write_bytes(requirements.read_bytes())
-        shutil.rmtree(target, ignore_errors=True)
-        site.rename(target)
+        exact = ["--require-hashes", "--no-deps", "--only-binary=:all:", f"--python-version={python}"]
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", *exact, f"--target={site}"]
+        _run([*pip, "-r", str(requirements)], f"unpack the wheels of {requirements}")
+        try:
+            site.rename(target)
+        except OSError:
+            # Another process was quicker, with the same wheels.
+            if not target.exists():
+                raise
+    return target
 
 
-def _pip_install(target: Path) -> list[str]:
-    exact = ["--require-hashes", "--no-deps", "--only-binary=:all:", f"--python-version={_BASE_PYTHON}"]
-    return [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", *exact, f"--target={target}"]
+def _base_python() -> str:
+    """The Python of the base, such as ``3.11``: that of this machine's distribution, as apt knows it."""
+    told = _run(
+        ["apt-cache", "show", "--no-all-versions", "python3"], "read which Python the Debian base has"
+    )
+    found = re.search(r"^Version: (\d+\.\d+)\b", told, re.MULTILINE)
+    if found is None:
+        raise Failed(f"ask apt for the base's Python: it said {told[:200]!r}", hint=_NO_LISTS)
+    return found[1]
 
 
 _OWN_MOUNTS = ("unshare", "--mount", "--propagation=private")
@@ -151,7 +165,7 @@ def _apt_sources() -> list[str]:
     if not sources:
         raise Failed(
             f"make the Debian base: apt has no package lists of {distribution}",
-            hint="run `apt-get update`, then again",
+            hint=_NO_LISTS,
         )
     return sources
 
@@ -170,7 +184,7 @@ def _run(command: Sequence[str], what: str) -> str:
 
 def _exec(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run a program that must be there; its exit code is the caller's matter."""
-    programs = [name for name in (*DEBIAN_PACKAGES, "unshare", "apt-get") if name in command]
+    programs = [name for name in (*DEBIAN_PACKAGES, "unshare", "apt-get", "apt-cache") if name in command]
     missing = [name for name in programs if shutil.which(name) is None]
     if missing:
         raise Failed(

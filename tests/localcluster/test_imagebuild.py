@@ -171,28 +171,25 @@ def test_a_failing_build_step_is_told(context: Path, registry: Registry) -> None
 
 
 def test_wheels_are_unpacked_once(tmp_path: Path) -> None:
-    """The target is made of the pinned wheels; the same requirements leave it alone, others replace it."""
-    requirements, target = tmp_path / "requirements.txt", tmp_path / "site"
+    """A folder of the cache holds the pinned wheels; the same requirements find it, others have theirs."""
+    requirements = tmp_path / "requirements.txt"
     pinned = "h11==0.16.0 --hash=sha256:{}\n"
     requirements.write_text(pinned.format("63cf8bbe7522de3bf65932fda1d9c2772064ffb3dae62d55932da54b31cb6c86"))
-    imagebuild.unpack_wheels(requirements, target)
-    assert (target / "h11" / "__init__.py").exists()
-    (target / "mark").touch()
-    imagebuild.unpack_wheels(requirements, target)
-    assert (target / "mark").exists()
+    site = imagebuild.unpacked_wheels(requirements, tmp_path)
+    assert (site / "h11" / "__init__.py").exists()
+    (site / "mark").touch()
 
-    requirements.write_text("# none\n")
-    imagebuild.unpack_wheels(requirements, target)
-
-    assert not (target / "h11").exists()
+    assert imagebuild.unpacked_wheels(requirements, tmp_path) == site
+    assert (site / "mark").exists()
+    requirements.write_text(requirements.read_text() + "# others\n")
+    assert imagebuild.unpacked_wheels(requirements, tmp_path) != site
 
 
 def test_a_wheel_of_another_hash_is_refused(tmp_path: Path) -> None:
-    """A package that is not the one that was pinned is not unpacked."""
-    requirements, target = tmp_path / "requirements.txt", tmp_path / "site"
+    """A package that is not the one that was pinned is not unpacked, now or the next time."""
+    requirements = tmp_path / "requirements.txt"
     requirements.write_text(f"h11==0.16.0 --hash=sha256:{'0' * 64}\n")
 
-    with pytest.raises(Failed, match=r"(?s)unpack the wheels.*[Hh]ash"):
-        imagebuild.unpack_wheels(requirements, target)
-
-    assert not target.exists()
+    for _ in range(2):
+        with pytest.raises(Failed, match=r"(?s)unpack the wheels.*[Hh]ash"):
+            imagebuild.unpacked_wheels(requirements, tmp_path)
