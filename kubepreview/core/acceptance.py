@@ -46,9 +46,9 @@ def accept(preview: Preview, project: PreviewProject | None) -> Accepted | Rejec
     return (
         _host_problem(preview, project.spec)
         or _fork_problem(preview, project.spec)
-        or _manifest_problem(preview, project.spec)
+        or _manifest_problem(preview)
         or _entry_problem(preview, entry)
-        or _origin_problem(preview, project.spec)
+        or _rule_problem(preview, project.spec)
         or Accepted(project.spec, entry)
     )
 
@@ -80,7 +80,7 @@ def _fork_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:
     )
 
 
-def _manifest_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:
+def _manifest_problem(preview: Preview) -> Rejected | None:
     size = len(msgspec.json.encode(preview.spec.manifests))
     if size > MAX_MANIFEST_BYTES:
         return Rejected(
@@ -93,7 +93,7 @@ def _manifest_problem(preview: Preview, project: ProjectSpec) -> Rejected | None
         if not _is_named(obj):
             return Rejected("ObjectWithoutName", f"manifests[{index}] has no metadata.name; give it one")
         ref = kinds.ref_of(obj)
-        problem = _object_problem(obj, ref, seen, project)
+        problem = _object_problem(obj, ref, seen)
         if problem:
             return problem
         seen.add(ref)
@@ -106,27 +106,18 @@ def _is_named(obj: Object) -> bool:
     return all(isinstance(word, str) and word for word in words)
 
 
-def _object_problem(
-    obj: Object, ref: ObjectRef, seen: set[ObjectRef], project: ProjectSpec
-) -> Rejected | None:
-    what = f"{ref.kind}/{ref.name}"
+def _object_problem(obj: Object, ref: ObjectRef, seen: set[ObjectRef]) -> Rejected | None:
     if (ref.api_version, ref.kind) not in kinds.ALLOWED:
         # In the words of the early check, which has none but this to say of such a kind.
         (problem,) = precheck.check((obj,), precheck.Limits(namespace=""))
         return Rejected("KindNotAllowed", str(problem))
-    if kinds.kind_of(ref) is kinds.DAEMON_SET and project.daemon_sets != "Keep":
-        return Rejected(
-            "DaemonSetNotKept",
-            f"{what}: the project turns DaemonSets into Deployments; render it so, "
-            "or set the project's daemonSets to Keep",
-        )
     if ref in seen:
-        return Rejected("DuplicateObject", f"{what} is in the manifests twice; keep one")
+        return Rejected("DuplicateObject", f"{ref.kind}/{ref.name} is in the manifests twice; keep one")
     return None
 
 
-def _origin_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:
-    """Where images come from and whose namespace is named: rules of the project that no apiserver knows."""
+def _rule_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:
+    """The project's own rules, which no apiserver knows: images, DaemonSets, whose namespace is named."""
     limits = precheck.Limits(
         namespace=names.namespace_name(project, preview.spec.pull_request.number),
         image_prefixes=project.image_prefixes,

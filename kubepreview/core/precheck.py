@@ -79,7 +79,7 @@ def check(objects: Sequence[Object], limits: Limits) -> list[Problem]:
 
 
 def check_for_controller(objects: Sequence[Object], limits: Limits) -> list[Problem]:
-    """What no apiserver refuses and a project does: where images come from, and whose namespace is named."""
+    """What no apiserver refuses and a project does: images, DaemonSets, and whose namespace is named."""
     return [
         Problem(where=f"{_name(obj)}: {fault.field}", what=fault.rule, cure=fault.cure)
         for obj in objects
@@ -102,6 +102,7 @@ def _faults(obj: Object, limits: Limits) -> Iterator[_Fault]:
             "kind",
             "the project turns DaemonSets into Deployments",
             "render it so, or set the project's daemonSets to Keep",
+            is_for_controller=True,
         )
     namespace = as_mapping(obj.get("metadata")).get("namespace")
     if namespace not in (None, "", limits.namespace):

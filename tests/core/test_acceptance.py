@@ -28,7 +28,7 @@ def test_an_ordinary_preview_is_accepted() -> None:
         ((_of("ClusterRole", "rbac.authorization.k8s.io/v1"),), "KindNotAllowed", "ClusterRole/x"),
         ((_of("Ingress", "networking.k8s.io/v1"),), "KindNotAllowed", "Ingress/x"),
         ((_of("Deployment", "apps/v1beta1"),), "KindNotAllowed", "apps/v1beta1"),
-        ((_of("DaemonSet", "apps/v1"),), "DaemonSetNotKept", "DaemonSet/x"),
+        ((service(), _of("DaemonSet", "apps/v1")), "ManifestNotAllowed", "DaemonSet/x: kind"),
         ((_of("ConfigMap"), _of("ConfigMap")), "DuplicateObject", "ConfigMap/x"),
         (({"apiVersion": "v1", "kind": "ConfigMap"},), "ObjectWithoutName", "manifests[0]"),
         (({"apiVersion": "v1", "kind": "ConfigMap", "metadata": []},), "ObjectWithoutName", "manifests[0]"),
