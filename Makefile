@@ -5,6 +5,9 @@ BIN := .venv/bin
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
+# What is started often is compiled once, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo demo-down test test-pure check lint types imports dead-code fix goldens bench setup programs environment
 
 help: ## Show this list.

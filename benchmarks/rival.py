@@ -65,8 +65,8 @@ class Kubectl:
                 answer = connection.getresponse()
                 if answer.status == http.client.OK and word in answer.read().decode():
                     return
-            except OSError:
-                pass  # not there yet
+            except (OSError, http.client.HTTPException):
+                pass  # not there yet, or not any more
             finally:
                 connection.close()
             time.sleep(_PAUSE_S)

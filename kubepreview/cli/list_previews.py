@@ -13,7 +13,7 @@ from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.output import Format, output_option, table, write_data
 from kubepreview.cli.scope import ScopeOptions, resolve_scope, scope_options
-from kubepreview.core import status as said
+from kubepreview.core import conditions
 from kubepreview.core.model import Object, Preview
 from kubepreview.kube.resources import PREVIEWS
 
@@ -54,12 +54,12 @@ async def _list(caller: Caller, options: ScopeOptions, connection: Connection) -
 
 
 def _is_gone(obj: Object) -> bool:
-    ready = said.find(previews.decode(obj).status, said.READY)
+    ready = conditions.find(previews.decode(obj).status, conditions.READY)
     return obj["spec"]["state"] == "Closed" and ready is not None and ready.reason == "Closed"
 
 
 def _row(preview: Preview, now: dt.datetime) -> Sequence[str]:
-    ready, spec = said.find(preview.status, said.READY), preview.spec
+    ready, spec = conditions.find(preview.status, conditions.READY), preview.spec
     created = preview.metadata.creation_timestamp
     return (
         str(spec.pull_request.number),

@@ -11,7 +11,7 @@ from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.declaring import number_of
 from kubepreview.cli.scope import ScopeOptions, resolve_scope, scope_options
-from kubepreview.core import status as said
+from kubepreview.core import conditions
 from kubepreview.core.model import Preview
 from kubepreview.errors import NotReady
 
@@ -40,7 +40,7 @@ async def _url(caller: Caller, number: int, options: ScopeOptions, connection: C
 
 def ready_url(preview: Preview) -> str:
     """The link of a preview that serves what is asked for; NotReady says why there is none."""
-    number, ready = preview.spec.pull_request.number, said.find(preview.status, said.READY)
+    number, ready = preview.spec.pull_request.number, conditions.find(preview.status, conditions.READY)
     is_current = ready is not None and ready.observed_generation >= preview.metadata.generation
     if ready is not None and is_current and ready.status == "True":
         return preview.status.url

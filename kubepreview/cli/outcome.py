@@ -12,16 +12,16 @@ from typing import Final
 
 from kubepreview.cli.output import moment
 from kubepreview.cli.waiting import State, Step
-from kubepreview.core import status as said
+from kubepreview.core import conditions
 from kubepreview.core.model import Condition, Preview, Receipt, Revision
 from kubepreview.errors import Failed, KubepreviewError, Refused
 
 # What each condition is called while it is waited for.
 _OPENING: Final = (
-    (said.ACCEPTED, "accepted by the project"),
-    (said.APPLIED, "objects applied"),
-    (said.AVAILABLE, "pods available"),
-    (said.SERVED, "revision served"),
+    (conditions.ACCEPTED, "accepted by the project"),
+    (conditions.APPLIED, "objects applied"),
+    (conditions.AVAILABLE, "pods available"),
+    (conditions.SERVED, "revision served"),
 )
 _CLOSED: Final = "Closed"
 _REFUSED: Final = "Refused"
@@ -87,7 +87,7 @@ def closing(preview: Preview, asked: Asked) -> Waiting | Ended:
         )
     if preview.metadata.uid != asked.uid:
         return Ended(steps, _replaced(preview))
-    ready = said.find(preview.status, said.READY)
+    ready = conditions.find(preview.status, conditions.READY)
     if _is_current(preview) and ready is not None and ready.reason == _CLOSED:
         return Ended(steps)
     return Waiting(steps, _seen(preview))
@@ -118,13 +118,13 @@ def _replaced(preview: Preview) -> KubepreviewError:
 
 def _is_current(preview: Preview) -> bool:
     """Whether the status speaks of the spec as it is now."""
-    ready = said.find(preview.status, said.READY)
+    ready = conditions.find(preview.status, conditions.READY)
     seen = ready.observed_generation if ready else 0
     return min(seen, preview.status.observed_generation) >= preview.metadata.generation
 
 
 def _is_served(preview: Preview, asked: Asked) -> bool:
-    ready, served = said.find(preview.status, said.READY), preview.status.served
+    ready, served = conditions.find(preview.status, conditions.READY), preview.status.served
     is_ready = (
         ready is not None and ready.status == "True" and preview.metadata.generation >= asked.generation
     )
@@ -132,7 +132,10 @@ def _is_served(preview: Preview, asked: Asked) -> bool:
 
 
 def _refusal(preview: Preview) -> KubepreviewError | None:
-    accepted, applied = said.find(preview.status, said.ACCEPTED), said.find(preview.status, said.APPLIED)
+    accepted, applied = (
+        conditions.find(preview.status, conditions.ACCEPTED),
+        conditions.find(preview.status, conditions.APPLIED),
+    )
     if accepted and accepted.status == "False":
         return Refused(
             f"the preview is not accepted ({accepted.reason}): {accepted.message}" + _still(preview)
@@ -148,7 +151,7 @@ def _refusal(preview: Preview) -> KubepreviewError | None:
 
 
 def _failure(preview: Preview) -> KubepreviewError | None:
-    available = said.find(preview.status, said.AVAILABLE)
+    available = conditions.find(preview.status, conditions.AVAILABLE)
     if available is None or available.status != "False" or available.reason == _PROGRESSING:
         return None
     number = preview.spec.pull_request.number
@@ -176,7 +179,7 @@ def _still(preview: Preview) -> str:
 
 
 def _seen(preview: Preview) -> str:
-    ready = said.find(preview.status, said.READY)
+    ready = conditions.find(preview.status, conditions.READY)
     if ready is None:
         return ""
     stale = "" if _is_current(preview) else " (of an earlier revision)"
@@ -187,7 +190,7 @@ def _opening_steps(preview: Preview) -> tuple[Step, ...]:
     is_current = _is_current(preview)
     steps: list[Step] = []
     for kind, name in _OPENING:
-        condition = said.find(preview.status, kind) if is_current else None
+        condition = conditions.find(preview.status, kind) if is_current else None
         is_reached = all(step.state == "done" for step in steps)
         steps.append(_step(name, condition, is_reached=is_reached))
     return tuple(steps)

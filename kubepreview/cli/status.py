@@ -15,7 +15,7 @@ from kubepreview.cli.declaring import number_of
 from kubepreview.cli.list_previews import age
 from kubepreview.cli.output import Format, moment, output_option, table, write_data
 from kubepreview.cli.scope import ScopeOptions, resolve_scope, scope_options
-from kubepreview.core import status as said
+from kubepreview.core import conditions
 from kubepreview.core.model import Object, Preview
 
 
@@ -62,7 +62,7 @@ def text(preview: Preview, now: dt.datetime) -> Iterator[str]:
 
 
 def _headline(preview: Preview) -> str:
-    spec, ready = preview.spec, said.find(preview.status, said.READY)
+    spec, ready = preview.spec, conditions.find(preview.status, conditions.READY)
     name = f"#{spec.pull_request.number} {spec.pull_request.title}".rstrip()
     if ready is None:
         return f"{name}: no controller has looked at it yet"

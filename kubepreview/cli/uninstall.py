@@ -17,8 +17,8 @@ from kubepreview.cli.installing import CANARY
 from kubepreview.cli.output import as_yaml
 from kubepreview.cli.stages import Stage, perform
 from kubepreview.core import installation, keys
+from kubepreview.core.conditions import ACCEPTED
 from kubepreview.core.model import Object
-from kubepreview.core.status import ACCEPTED
 from kubepreview.errors import Refused
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import KindNotServed

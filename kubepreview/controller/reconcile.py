@@ -13,7 +13,7 @@ from kubepreview.controller.act import act, no_record
 from kubepreview.controller.observe import find_namespace, look_at_all, observe
 from kubepreview.controller.report import failure_of, record_inventory, write_status
 from kubepreview.controller.tools import Tools
-from kubepreview.core import kinds, plan, status
+from kubepreview.core import conditions, kinds, plan, status
 from kubepreview.core.acceptance import Accepted, Rejected, accept
 from kubepreview.core.health import Health, health
 from kubepreview.core.model import ObjectRef, Preview, PreviewProject
@@ -128,8 +128,8 @@ async def _ask(
 
 
 def _again_after_s(preview: Preview, visit: status.Visit, now: dt.datetime) -> float:
-    ready = status.find(preview.status, status.READY)
-    available = status.find(preview.status, status.AVAILABLE)
+    ready = conditions.find(preview.status, conditions.READY)
+    available = conditions.find(preview.status, conditions.AVAILABLE)
     if visit.refusals:
         return _REFUSED_S
     if visit.waiting_for:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from kubepreview.controller.tools import Tools
-from kubepreview.core import keys, status
+from kubepreview.core import conditions, keys
 from kubepreview.core.health import Trouble
 from kubepreview.core.model import Failure, Object, ObjectRef, Preview, PreviewStatus
 from kubepreview.errors import KubepreviewError
@@ -96,7 +96,10 @@ async def _tell(tools: Tools, before: Preview, after: Preview) -> None:
 
     Ready repeats the first condition that is not True, so nothing is left out.
     """
-    old, ready = status.find(before.status, status.READY), status.find(after.status, status.READY)
+    old, ready = (
+        conditions.find(before.status, conditions.READY),
+        conditions.find(after.status, conditions.READY),
+    )
     if ready is None or (old and (old.status, old.reason) == (ready.status, ready.reason)):
         return
     tools.log.info(

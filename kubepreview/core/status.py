@@ -16,6 +16,7 @@ import msgspec
 
 from kubepreview.core.acceptance import Rejected
 from kubepreview.core.blockers import blockers, held_objects
+from kubepreview.core.conditions import ACCEPTED, APPLIED, ASLEEP, AVAILABLE, READY, SERVED, find
 from kubepreview.core.health import Health
 from kubepreview.core.model import (
     Condition,
@@ -29,13 +30,6 @@ from kubepreview.core.model import (
 )
 from kubepreview.core.observed import Answer, Observed
 from kubepreview.core.wanted import Wanted
-
-ACCEPTED: Final = "Accepted"
-APPLIED: Final = "Applied"
-AVAILABLE: Final = "Available"
-SERVED: Final = "Served"
-READY: Final = "Ready"
-ASLEEP: Final = "Asleep"
 
 _MAX_MESSAGE: Final = 4096
 
@@ -127,11 +121,6 @@ def status_of_closed(preview: Preview, observed: Observed, now: dt.datetime) -> 
             receipt=receipt,
         ),
     )
-
-
-def find(status: PreviewStatus, kind: str) -> Condition | None:
-    """The condition of that type."""
-    return next((condition for condition in status.conditions if condition.type == kind), None)
 
 
 def _status(preview: Preview, said: Sequence[Said], now: dt.datetime, rest: PreviewStatus) -> PreviewStatus:

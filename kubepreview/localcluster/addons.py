@@ -140,8 +140,8 @@ def traefik_arguments(config: NodeConfig) -> Sequence[str]:
         # No answer from a service without pods is 503 and not 404: it exists.
         "--providers.kubernetesingress.allowemptyservices=true",
         # Both default to 2 s, which is most of what a new route would wait for.
-        "--providers.kubernetesingress.throttleduration=100ms",
-        "--providers.providersthrottleduration=100ms",
+        "--providers.kubernetesingress.throttleduration=20ms",
+        "--providers.providersthrottleduration=20ms",
         "--accesslog=true",
         "--accesslog.format=json",
         "--log.level=INFO",

@@ -10,9 +10,7 @@ from kubepreview.render import (
     daemonsets,
     entry,
     files,
-    helm,
     images,
-    kustomize,
     labels,
     namespaces,
     order,
@@ -20,7 +18,6 @@ from kubepreview.render import (
     texts,
     tidy,
 )
-from kubepreview.render.chart import Placeholders
 from kubepreview.render.documents import gathering
 from kubepreview.render.images import Resolve
 from kubepreview.render.manifests import Change, Manifest, duplicates
@@ -94,12 +91,16 @@ async def _load(request: Request, references: Mapping[str, Reference], problems:
         case Files(paths):
             return Change(tuple(files.load(tree, paths, problems)))
         case Kustomize(path):
+            from kubepreview.render import kustomize  # noqa: PLC0415  20 ms that only its own sources need
+
             return Change(tuple(await kustomize.load(tree, path, problems)))
         case Helm() as source:
+            from kubepreview.render import chart, helm  # noqa: PLC0415  the same
+
             return await helm.load(
                 tree,
                 source,
-                fill=Placeholders(request.host, references),
+                fill=chart.Placeholders(request.host, references),
                 namespace=request.baseline_namespace or _RELEASE_NAMESPACE,
                 problems=problems,
             )

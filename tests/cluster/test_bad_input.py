@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kubepreview.core import status
+from kubepreview.core import conditions
 from kubepreview.core.model import Object
 from tests.cluster.machine import kubectl
 from tests.cluster.team import PROJECT, Team, application, sha
@@ -98,9 +98,9 @@ def _named(api_version: str, kind: str, **rest: Any) -> Object:
 
 
 _HOST_PATH = [{"name": "node", "hostPath": {"path": "/"}}]
-_APPLIED = (status.APPLIED, "Refused")
-_NOT_ACCEPTED = (status.ACCEPTED, "KindNotAllowed")
-_NO_PODS = (status.AVAILABLE, "PodsRefused")
+_APPLIED = (conditions.APPLIED, "Refused")
+_NOT_ACCEPTED = (conditions.ACCEPTED, "KindNotAllowed")
+_NO_PODS = (conditions.AVAILABLE, "PodsRefused")
 
 CASES: Mapping[str, Case] = {
     "ClusterRole": Case(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kubepreview.core import status
+from kubepreview.core import conditions
 from tests.cluster.machine import eventually, kubectl
 from tests.cluster.team import PROJECT, Team, application, sha
 from tests.commands import Ended
@@ -68,7 +68,7 @@ def test_an_image_that_does_not_exist_is_named(team: Team, ended: Mapping[int, E
     assert said.code == 1, said.err
     for words in ("Pod/web-", "container web", f"image {_missing_image(team)}", "not found"):
         assert words in said.err
-    truth, reason = team.condition(_MISSING, status.AVAILABLE)
+    truth, reason = team.condition(_MISSING, conditions.AVAILABLE)
     assert (truth, reason in ("ErrImagePull", "ImagePullBackOff")) == ("False", True)
 
 
@@ -79,7 +79,7 @@ def test_a_container_that_crashes_is_told_with_its_last_words(team: Team, ended:
     assert said.code == 1, said.err
     for words in ("CrashLoopBackOff", "Pod/web-", "container web", "exit code 7", "restarted", _LAST_WORDS):
         assert words in said.err
-    assert team.condition(_CRASH, status.AVAILABLE) == ("False", "CrashLoopBackOff")
+    assert team.condition(_CRASH, conditions.AVAILABLE) == ("False", "CrashLoopBackOff")
     assert team.preview(_CRASH)["status"]["failure"]["logTail"] == [_LAST_WORDS]
 
 
@@ -89,7 +89,7 @@ def test_the_earlier_revision_is_still_served(team: Team, ended: Mapping[int, En
     assert f"still served: {_GOOD}" in ended[number].err
     assert team.preview(number)["status"]["served"]["sha"] == _GOOD
     assert {_served(team, number) for _ in range(10)} == {_GOOD}
-    assert team.condition(number, status.READY)[0] == "False"
+    assert team.condition(number, conditions.READY)[0] == "False"
 
 
 def test_a_probe_that_never_passes_ends_the_wait(ended: Mapping[int, Ended]) -> None:
@@ -113,7 +113,7 @@ def test_what_is_not_ready_is_not_served(team: Team, ended: Mapping[int, Ended])
     assert ended[_UNREADY].code == 4
     assert team.ask(_UNREADY, "/version")[0] in (404, 503)
     assert "served" not in team.preview(_UNREADY)["status"]
-    assert team.condition(_UNREADY, status.AVAILABLE) == ("False", "Progressing")
+    assert team.condition(_UNREADY, conditions.AVAILABLE) == ("False", "Progressing")
 
 
 def test_a_good_commit_mends_a_bad_one(team: Team, ended: Mapping[int, Ended]) -> None:

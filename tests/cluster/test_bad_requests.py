@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from kubepreview.core import keys, status
+from kubepreview.core import conditions, keys
 from kubepreview.core.model import Object
 from tests.cluster.machine import apply, eventually, kubectl, namespace
 from tests.cluster.team import CONTROL_NAMESPACE, PROJECT, Team, application, sha
@@ -129,7 +129,7 @@ def test_what_is_written_past_the_command_line_is_not_accepted(
     """The controller accepts no kind that it would have to apply in its own name; nothing is built."""
     service = application("unused")[1]
     _write(team, _preview(number, service, smuggled))
-    said = eventually(lambda: _condition(team, number, status.ACCEPTED), "a verdict")
+    said = eventually(lambda: _condition(team, number, conditions.ACCEPTED), "a verdict")
 
     assert (said["status"], said["reason"]) == ("False", "KindNotAllowed")
     assert [each for each in words if each not in said["message"]] == []
@@ -140,7 +140,7 @@ def test_what_is_written_past_the_command_line_is_not_accepted(
 def test_the_apiserver_refuses_the_deployer_whatever_the_controller_thinks(team: Team) -> None:
     """As the identity that applies a preview's objects, no kind beyond the table and no other namespace."""
     _write(team, _preview(43, application("unused")[1]))
-    eventually(lambda: _condition(team, 43, status.APPLIED).get("status") == "True", "it is applied")
+    eventually(lambda: _condition(team, 43, conditions.APPLIED).get("status") == "True", "it is applied")
     space = "rapidrar-pr-43"
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "rules": []}
     tried: list[Object] = [
@@ -169,7 +169,7 @@ def test_a_namespace_in_the_manifests_is_left_out(team: Team) -> None:
     root = team.checkout("pr-44", namespace("shop"), service)
 
     ended = team.up(44, root, _COMMIT, "--no-wait")
-    eventually(lambda: _condition(team, 44, status.APPLIED).get("status") == "True", "it is applied")
+    eventually(lambda: _condition(team, 44, conditions.APPLIED).get("status") == "True", "it is applied")
 
     assert ended.code == 0, ended.err
     assert "Namespace/shop" in ended.err
@@ -197,7 +197,7 @@ def test_another_namespace_written_by_hand_is_not_accepted(team: Team) -> None:
     service = application("unused")[1]
     service["metadata"] = {"name": "web", "namespace": "kube-system"}
     _write(team, _preview(46, service))
-    said = eventually(lambda: _condition(team, 46, status.ACCEPTED), "a verdict")
+    said = eventually(lambda: _condition(team, 46, conditions.ACCEPTED), "a verdict")
 
     assert (said["status"], said["reason"]) == ("False", "ManifestNotAllowed")
     for words in ("Service/web: metadata.namespace: ", "'kube-system'", "leave the field out"):
@@ -232,13 +232,13 @@ def test_a_project_that_is_not_there_is_named_with_the_command_that_makes_it(tea
     ended = team.up(48, root, _COMMIT)
     apply(team.cluster, namespace("nobody-previews"))
     _write(team, _preview(48, service, project="nobody"))
-    said = eventually(lambda: _condition(team, 48, status.ACCEPTED, "nobody-previews"), "a verdict")
+    said = eventually(lambda: _condition(team, 48, conditions.ACCEPTED, "nobody-previews"), "a verdict")
 
     created = team.type(
         *("project", "create", "nobody", "--repository=acme/nobody", "--baseline-host=nobody.localhost")
     )
     eventually(
-        lambda: _condition(team, 48, status.APPLIED, "nobody-previews").get("status") == "True",
+        lambda: _condition(team, 48, conditions.APPLIED, "nobody-previews").get("status") == "True",
         "the preview is built when its project is there",
     )
     closed = team.type("down", "48", "--project=nobody")

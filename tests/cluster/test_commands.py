@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kubepreview.core import status
+from kubepreview.core import conditions
 from kubepreview.core.model import Object
 from tests.cluster.machine import eventually, kubectl
 from tests.cluster.team import CONTROL_NAMESPACE, EXAMPLE, PROJECT, Team, application, sha
@@ -288,7 +288,7 @@ def test_up_as_json_has_link_commit_and_status(opened: Team) -> None:
     found = json.loads(ended.done())
 
     assert (found["url"], found["sha"]) == (_url(opened, _READY), _COMMIT)
-    ready = [each for each in found["status"]["conditions"] if each["type"] == status.READY]
+    ready = [each for each in found["status"]["conditions"] if each["type"] == conditions.READY]
     assert [each["status"] for each in ready] == ["True"]
 
 
