@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from typing import Final, Self
 
@@ -20,6 +21,8 @@ _MAX_BODY_BYTES: Final = 256 * 1024
 # The ingress learns of endpoints a little later than the apiserver; so many good answers in a row, each
 # on a new connection, are what the old pods' last moments cannot give.
 _STREAK: Final = 3
+_PAUSE_S: Final = 0.02
+_QUICK_S: Final = 0.3
 
 
 class Prober:
@@ -27,7 +30,6 @@ class Prober:
 
     def __init__(self) -> None:
         self._http = httpx2.AsyncClient(
-            timeout=_TIMEOUT_S,
             trust_env=False,
             headers={"user-agent": USER_AGENT, "accept": "*/*", "connection": "close"},
         )
@@ -39,25 +41,17 @@ class Prober:
         await self._http.aclose()
 
     async def ask(
-        self, project: ProjectSpec, wanted: Wanted, shas: Collection[str], *, firmly: bool
+        self, project: ProjectSpec, wanted: Wanted, shas: Collection[str], *, within_s: float = _TIMEOUT_S
     ) -> Answer:
-        """What the address answers, and which of `shas` stood in it.
-
-        `firmly` asks until the streak is full or one answer is not the wanted revision's.
-        """
-        answer = await self._once(project, wanted, shas)
-        for _ in range(_STREAK - 1 if firmly else 0):
-            if not answer.is_good or (wanted.revision_path and wanted.sha not in answer.shas):
-                break
-            answer = await self._once(project, wanted, shas)
-        return answer
-
-    async def _once(self, project: ProjectSpec, wanted: Wanted, shas: Collection[str]) -> Answer:
+        """What the address answers at this moment, and which of `shas` stood in it."""
         path = wanted.revision_path or wanted.entry.path
         scheme, port = project.route.scheme, project.route.port
         shown = f"{wanted.host}:{port}" if port else wanted.host
         request = self._http.build_request(
-            "GET", f"{scheme}://{project.route.address or shown}{path}", headers={"host": shown}
+            "GET",
+            f"{scheme}://{project.route.address or shown}{path}",
+            headers={"host": shown},
+            timeout=within_s,
         )
         request.extensions["sni_hostname"] = wanted.host
         try:
@@ -76,6 +70,31 @@ class Prober:
             shas=frozenset(sha for sha in shas if sha in text),
             detail=f"{response.status_code} {response.reason_phrase}, {text[:120]!r}",
         )
+
+    async def ask_firmly(
+        self, project: ProjectSpec, wanted: Wanted, shas: Collection[str], *, patience_s: float
+    ) -> Answer:
+        """As `ask`, but the wanted revision's answer counts only at the end of a streak.
+
+        Any other answer is returned after `patience_s` of asking, and breaks the streak. Until then a
+        request that is not answered quickly is given up: it may have been sent to a pod that is no more.
+        """
+        loop = asyncio.get_running_loop()
+        patient_until = loop.time() + patience_s
+        streak = 0
+        while True:
+            is_patient = loop.time() < patient_until
+            within_s = _QUICK_S if is_patient else _TIMEOUT_S
+            answer = await self.ask(project, wanted, shas, within_s=within_s)
+            if answer.is_good and (not wanted.revision_path or wanted.sha in answer.shas):
+                streak += 1
+                if streak == _STREAK:
+                    return answer
+            elif is_patient:
+                streak = 0
+                await asyncio.sleep(_PAUSE_S)
+            else:
+                return answer
 
 
 async def _read(response: httpx2.Response) -> bytes:

@@ -32,6 +32,8 @@ _WAITING_S: Final = 0.02
 _SETTLING_S: Final = 1.0
 _CLOSING_S: Final = 0.2
 _MOST_PATIENT_S: Final = 10.0
+# How long one visit waits for the ingress to follow, once, when the pods have just become available.
+_INGRESS_LAG_S: Final = 1.0
 
 
 async def reconcile(key: Key, tools: Tools) -> float | None:
@@ -79,10 +81,7 @@ async def _open(preview: Preview, accepted: Accepted, tools: Tools) -> float:
     reached = await _converge(preview, asked, tools)
     preview, observed = reached.preview, reached.observed
     judged = health(asked, observed)
-    answer = None
-    if observed.route is not None:
-        firmly = reached.is_applied and judged.is_settled
-        answer = await _ask(preview, accepted, asked, judged, tools, firmly=firmly)
+    answer = await _ask(reached, accepted, asked, judged, tools)
     trouble = judged.trouble if reached.is_applied else None
     visit = status.Visit(
         wanted=asked,
@@ -118,13 +117,20 @@ async def _converge(preview: Preview, asked: Wanted, tools: Tools) -> _Converged
 
 
 async def _ask(
-    preview: Preview, accepted: Accepted, asked: Wanted, judged: Health, tools: Tools, *, firmly: bool
+    reached: _Converged, accepted: Accepted, asked: Wanted, judged: Health, tools: Tools
 ) -> Answer | None:
-    before = preview.status.served
-    if not judged.is_settled and before is None:
-        return None  # nothing was ever served, and nothing can be yet
+    """What its address answers; None while there is no route, or nothing that could answer."""
+    before = reached.preview.status.served
+    if reached.observed.route is None or (not judged.is_settled and before is None):
+        return None
     shas = {asked.sha} | ({before.sha} if before else set())
-    return await tools.prober.ask(accepted.project, asked, shas, firmly=firmly)
+    if not (reached.is_applied and judged.is_settled):
+        return await tools.prober.ask(accepted.project, asked, shas)
+    available = conditions.find(reached.preview.status, conditions.AVAILABLE)
+    is_news = available is None or available.status != "True"
+    # The ingress learns of new pods a moment after the apiserver does.
+    patience_s = _INGRESS_LAG_S if is_news else 0.0
+    return await tools.prober.ask_firmly(accepted.project, asked, shas, patience_s=patience_s)
 
 
 def _again_after_s(preview: Preview, visit: status.Visit, now: dt.datetime) -> float:

@@ -17,8 +17,9 @@ POD_SECURITY_VERSION: Final = "v1.34"
 _POD_SECURITY_LEVEL: Final = {"userns": "baseline", "restricted": "restricted"}
 
 # What a container gets that asks for nothing: enough for an ordinary service, little enough that eight
-# of them fit the default quota. Requests are small because previews mostly wait.
-_DEFAULT_LIMITS: Final = {"cpu": "500m", "memory": "512Mi", "ephemeral-storage": "1Gi"}
+# of them fit the default quota. A whole CPU, because a start is what everybody waits for, and most are
+# slowed down by less; requests are small because previews mostly wait.
+_DEFAULT_LIMITS: Final = {"cpu": "1", "memory": "512Mi", "ephemeral-storage": "1Gi"}
 _DEFAULT_REQUESTS: Final = {"cpu": "25m", "memory": "64Mi", "ephemeral-storage": "64Mi"}
 
 

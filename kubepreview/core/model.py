@@ -84,7 +84,7 @@ class Route(Wire, frozen=True, kw_only=True):
 class Quota(Wire, frozen=True, kw_only=True):
     """What one preview may use at most; each becomes a hard limit of its ResourceQuota."""
 
-    cpu: Annotated[Quantity, Meta(description="Sum of the CPU limits of its pods.")] = "4"
+    cpu: Annotated[Quantity, Meta(description="Sum of the CPU limits of its pods.")] = "8"
     memory: Annotated[Quantity, Meta(description="Sum of the memory limits of its pods.")] = "8Gi"
     ephemeral_storage: Annotated[Quantity, Meta(description="Sum of the scratch disk limits.")] = "10Gi"
     storage: Annotated[Quantity, Meta(description="Sum of the sizes of its volume claims.")] = "5Gi"
