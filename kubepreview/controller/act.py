@@ -60,7 +60,7 @@ async def _do(cluster: Client, action: plan.Action, record: RecordInventory) -> 
         case plan.DeleteRoute(route):
             await _delete(cluster, INGRESSES, route)
         case plan.EndPods(pods):
-            await together(_delete(cluster, PODS, pod, grace_s=plan.POD_GRACE_S) for pod in pods)
+            await together(_delete(cluster, PODS, pod, grace_s=plan.grace_s(pod)) for pod in pods)
         case plan.DeleteNamespace(namespace):
             metadata = namespace["metadata"]
             await cluster.delete(NAMESPACES, metadata["name"], uid=metadata["uid"])

@@ -217,6 +217,14 @@ def plan_closed(observed: Observed, preview_uid: str) -> tuple[Action, ...]:
 POD_GRACE_S = 2
 
 
+def grace_s(pod: Object) -> int:
+    """How long a pod of a closed preview has to end: what it asks for, as far as that is short.
+
+    Never 0, with which the apiserver forgets a pod at once, although it may still run.
+    """
+    return max(1, min(POD_GRACE_S, pod["spec"].get("terminationGracePeriodSeconds", POD_GRACE_S)))
+
+
 def _is_made_anew(pod: Object) -> bool:
     """Whether a pod runs on under a controller when all workloads that are known have been ended."""
     metadata = pod["metadata"]

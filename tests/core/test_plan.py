@@ -209,6 +209,14 @@ def test_a_pod_that_ends_already_keeps_no_longer_grace_than_ours() -> None:
     assert actions == (plan.EndPods((patient,)), plan.Wait("the pods to be gone"))
 
 
+@pytest.mark.parametrize(("asked_s", "given_s"), [(0, 1), (1, 1), (2, 2), (30, 2), (None, 2)])
+def test_a_pod_gets_the_grace_that_it_asks_for_if_that_is_short(asked_s: int | None, given_s: int) -> None:
+    """And never none: the apiserver would forget it while it may still run."""
+    spec = {} if asked_s is None else {"terminationGracePeriodSeconds": asked_s}
+
+    assert plan.grace_s({"spec": spec}) == given_s
+
+
 def test_pods_that_are_made_anew_do_not_keep_the_namespace() -> None:
     """A Deployment that somebody put there by hand makes pods for ever; its namespace goes all the same."""
     wanted, world = asked(), World()
