@@ -222,7 +222,8 @@ def grace_s(pod: Object) -> int:
 
     Never 0, with which the apiserver forgets a pod at once, although it may still run.
     """
-    return max(1, min(POD_GRACE_S, pod["spec"].get("terminationGracePeriodSeconds", POD_GRACE_S)))
+    asked: int = pod["spec"].get("terminationGracePeriodSeconds", POD_GRACE_S)
+    return max(1, min(POD_GRACE_S, asked))
 
 
 def _is_made_anew(pod: Object) -> bool:
