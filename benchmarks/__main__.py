@@ -28,14 +28,22 @@ _ON_THE_CLUSTER: Sequence[tuple[str, Callable[[Team], Iterator[Result]]]] = (
 
 
 def main(wanted: Sequence[str]) -> None:
-    """Measure the benchmarks that are named, or all; each result is told as soon as it is there."""
+    """Measure the benchmarks that are named, or all; each result is told as soon as it is there.
+
+    latest.json keeps what was not measured anew.
+    """
     print(contest.HEAD)
     measured = [_told(result) for result in start.results()] if _is_wanted("d", wanted) else []
     chosen = [results for name, results in _ON_THE_CLUSTER if _is_wanted(name, wanted)]
     if chosen:
         measured += _on_a_cluster(chosen)
-    if not wanted:
-        _LATEST.write_text(json.dumps([result.as_json() for result in measured], indent=1) + "\n")
+    _keep(measured)
+
+
+def _keep(measured: Sequence[Result]) -> None:
+    before = json.loads(_LATEST.read_text()) if _LATEST.exists() else []
+    rows = {row["id"]: row for row in (*before, *(result.as_json() for result in measured))}
+    _LATEST.write_text(json.dumps(sorted(rows.values(), key=lambda row: row["id"]), indent=1) + "\n")
 
 
 def _is_wanted(name: str, wanted: Sequence[str]) -> bool:

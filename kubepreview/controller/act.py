@@ -15,7 +15,7 @@ from kubepreview.errors import Conflict
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, KindNotServed, WriteConflict
 from kubepreview.kube.resources import INGRESSES, NAMESPACES, PODS, Resource
-from kubepreview.kube.together import together
+from kubepreview.kube.together import as_one, together
 
 RecordInventory = Callable[[Sequence[ObjectRef]], Coroutine[Any, Any, None]]
 
@@ -49,8 +49,7 @@ async def _do(cluster: Client, action: plan.Action, record: RecordInventory) -> 
         case plan.ApplyGuardrails(objects):
             await together(cluster.apply(obj, manager=keys.MANAGER) for obj in objects)
         case plan.ApplyObjects(objects, inventory):
-            await record(inventory)
-            return await _apply_as_deployer(_deployer(cluster, objects[0]), objects)
+            return await _apply_as_deployer(_deployer(cluster, objects[0]), objects, record(inventory))
         case plan.Prune(objects) | plan.EndWorkloads(objects):
             await together(
                 _delete(_deployer(cluster, obj), resource_of(kinds.ref_of(obj)), obj) for obj in objects
@@ -103,21 +102,30 @@ async def _apply_namespace(cluster: Client, namespace: Object) -> None:
         await cluster.apply(pinned, manager=keys.MANAGER)
 
 
-async def _apply_as_deployer(deployer: Client, objects: Sequence[Object]) -> tuple[str, ...]:
+async def _apply_as_deployer(
+    deployer: Client, objects: Sequence[Object], recording: Coroutine[Any, Any, None]
+) -> tuple[str, ...]:
+    """Try all, then apply them in order; the record is written before the first of them is."""
+    async with as_one() as group:
+        group.create_task(recording)
+        trying = group.create_task(_tried(deployer, objects))
+    if refusals := trying.result():
+        return refusals
+    for _, batch in groupby(objects, key=lambda obj: kinds.kind_of(kinds.ref_of(obj)).order):
+        done = await together(_refused(deployer, obj, dry_run=False) for obj in batch)
+        if refusals := tuple(each for each in done if each):
+            return refusals
+    return ()
+
+
+async def _tried(deployer: Client, objects: Sequence[Object]) -> tuple[str, ...]:
+    """What would be refused, without writing anything."""
     tried = await together(
         each
         for obj in objects
         for each in (_refused(deployer, obj, dry_run=True), _refused_pod(deployer, obj))
     )
-    refusals = tuple(each for each in tried if each)
-    if refusals:
-        return refusals
-    for _, batch in groupby(objects, key=lambda obj: kinds.kind_of(kinds.ref_of(obj)).order):
-        done = await together(_refused(deployer, obj, dry_run=False) for obj in batch)
-        refusals = tuple(each for each in done if each)
-        if refusals:
-            return refusals
-    return ()
+    return tuple(each for each in tried if each)
 
 
 async def _refused_pod(deployer: Client, workload: Object) -> str:

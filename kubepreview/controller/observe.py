@@ -36,22 +36,28 @@ def _resource(kind: kinds.Kind) -> Resource:
     return Resource(kind.group, version, kind.plural, kind.kind, namespaced=True)
 
 
-async def observe(cluster: Client, space: str, refs: Iterable[ObjectRef]) -> Observed:
+async def observe(
+    cluster: Client, space: str, refs: Iterable[ObjectRef], *, may_be_absent: bool = False
+) -> Observed:
     """The namespace `space`, with all that a plan needs to know; `refs` says which kinds to read.
 
+    All is read at once; where the namespace `may_be_absent`, nothing of it is read before it is seen.
     Raises what the apiserver could not answer: a look that failed is no look.
     """
-    namespace = await cluster.find(NAMESPACES, space)
-    if namespace is None:
+    if may_be_absent and await cluster.find(NAMESPACES, space) is None:
         return Observed()
     resources = sorted({resource_of(ref) for ref in refs}, key=lambda each: each.plural)
     async with as_one() as group:
+        finding = group.create_task(cluster.find(NAMESPACES, space))
         guards = [group.create_task(_written_by_us(cluster, each, space)) for each in _GUARDS]
         route = group.create_task(cluster.find(INGRESSES, keys.GUARD, space))
         pods = group.create_task(cluster.list(PODS, space))
         sets = group.create_task(cluster.list(REPLICA_SETS, space))
         objects = group.create_task(_as_deployer(cluster, space, resources))
-    found = objects.result()
+    namespace, found = finding.result(), objects.result()
+    if namespace is None:
+        # What was read of it all the same is of one that has just gone.
+        return Observed()
     return Observed(
         namespace=namespace,
         guardrails=_by_ref(obj for task in guards for obj in task.result()),

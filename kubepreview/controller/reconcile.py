@@ -21,6 +21,7 @@ from kubepreview.core.observed import Answer, Observed
 from kubepreview.core.wanted import Wanted, wanted
 from kubepreview.kube.resources import PREVIEW_PROJECTS, PREVIEWS
 from kubepreview.kube.store import Key
+from kubepreview.kube.together import as_one
 
 # Batches in one visit. An open preview takes four from nothing to everything applied.
 _MOST_BATCHES: Final = 8
@@ -42,13 +43,16 @@ async def reconcile(key: Key, tools: Tools) -> float | None:
     Raises whatever kept it from knowing or doing; the worker then tries again later.
     """
     namespace, name = key
-    found = await tools.cluster.find(PREVIEWS, name, namespace)
+    async with as_one() as group:
+        finding = group.create_task(tools.cluster.find(PREVIEWS, name, namespace))
+        listing = group.create_task(tools.cluster.list(PREVIEW_PROJECTS, namespace))
+    found, projects = finding.result(), listing.result()
     if found is None:
         return None
     preview = msgspec.convert(found, Preview)
     if preview.spec.state == "Closed":
         return await _close(preview, tools)
-    project = await tools.cluster.find(PREVIEW_PROJECTS, preview.spec.project, namespace)
+    project = next((each for each in projects if each["metadata"]["name"] == preview.spec.project), None)
     verdict = accept(preview, msgspec.convert(project, PreviewProject) if project else None)
     if isinstance(verdict, Rejected):
         await write_status(tools, preview, status.status_of_rejected(preview, verdict, tools.now()))
@@ -104,9 +108,14 @@ async def _converge(preview: Preview, asked: Wanted, tools: Tools) -> _Converged
         nonlocal current
         current = await record_inventory(tools, current, refs)
 
-    for _ in range(_MOST_BATCHES):
+    for batch in range(_MOST_BATCHES):
         inventory = current.status.inventory
-        observed = await observe(tools.cluster, asked.space, (*inventory, *asked.refs))
+        observed = await observe(
+            tools.cluster,
+            asked.space,
+            (*inventory, *asked.refs),
+            may_be_absent=batch == 0 and not preview.status.namespace,
+        )
         actions = plan.plan_open(asked, observed, inventory, preview.metadata.uid)
         if all(isinstance(action, plan.Wait) for action in actions):
             return _Converged(current, observed, actions)

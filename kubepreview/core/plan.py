@@ -207,7 +207,9 @@ def plan_closed(observed: Observed, preview_uid: str) -> tuple[Action, ...]:
         if kinds.kind_of(kinds.ref_of(obj)) in kinds.WORKLOADS and "deletionTimestamp" not in obj["metadata"]
     )
     if workloads:
-        return (EndWorkloads(workloads), *_plan_pods(observed))
+        # The pods first, although one may be made anew: whoever ends a pod first decides its grace, and
+        # once its workload is gone the cluster's garbage collector ends it with the longest.
+        return (*_plan_pods(observed), EndWorkloads(workloads))
     if observed.pods and not any(map(_is_made_anew, observed.pods)):
         return (*_plan_pods(observed), Wait("the pods to be gone"))
     return (*_plan_pods(observed), DeleteNamespace(observed.namespace))

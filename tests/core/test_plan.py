@@ -193,7 +193,7 @@ def test_closing_takes_the_route_then_the_pods_then_the_namespace() -> None:
     while actions := plan.plan_closed(world.seen, UID):
         world.do(tuple(action for action in actions if not isinstance(action, plan.Wait)))
 
-    assert world.log == ["DeleteRoute", "EndWorkloads", "EndPods", "DeleteNamespace"]
+    assert world.log == ["DeleteRoute", "EndPods", "EndWorkloads", "DeleteNamespace"]
 
 
 def test_a_pod_that_ends_already_keeps_no_longer_grace_than_ours() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from kubepreview import errors
 from kubepreview.errors import KubepreviewError
+from tests.house.tree import ROOT
 
 FOLDER = Path("docs/reference")
 
@@ -29,10 +32,43 @@ that begins with `hint:` says it. With `--debug`, an unexpected error shows its 
 """
 
 
+_BENCHMARKS = """\
+# What it costs
+
+What `make bench` measured last, on a machine with two cores: medians of rounds in which the contestants took
+turns. A ratio says more than a time. Where there is a contestant the goal bounds the ratio, for `d` the
+difference, otherwise the figure itself.
+
+| id | what | ours | theirs | ratio | goal | holds | rounds | spread of ours |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+{rows}
+
+*Written by `make goldens` from `benchmarks/latest.json`.*
+"""
+_LATEST = ROOT / "benchmarks" / "latest.json"
+
+
 def pages() -> Mapping[str, str]:
     """The text of each page, by the name of its file."""
-    rows = (f"| {kind.exit_code} | `{kind.__name__}` | {_what(kind)} |" for kind in _leaves())
-    return {"errors.md": _ERRORS.format(rows="\n".join(rows))}
+    errors_rows = (f"| {kind.exit_code} | `{kind.__name__}` | {_what(kind)} |" for kind in _leaves())
+    return {
+        "errors.md": _ERRORS.format(rows="\n".join(errors_rows)),
+        "benchmarks.md": _BENCHMARKS.format(rows="\n".join(map(_measured, json.loads(_LATEST.read_text())))),
+    }
+
+
+def _measured(result: Mapping[str, Any]) -> str:
+    unit, (least, most, *_) = result["unit"], result["spread"]
+    ours, theirs = (_figure(result[name], unit) for name in ("ours", "theirs"))
+    ratio = "" if result["ratio"] is None else f"{result['ratio']:.2f}"
+    holds = "yes" if result["holds"] else "**no**"
+    spread = f"{_figure(least, unit)} to {_figure(most, unit)}"
+    cells = (result["id"], result["what"], ours, theirs, ratio, result["goal"], holds, result["n"], spread)
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _figure(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:.3g} {unit}"
 
 
 def _leaves() -> Iterator[type[KubepreviewError]]:

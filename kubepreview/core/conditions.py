@@ -1,0 +1,19 @@
+"""The types of a Preview's conditions, and how one is found."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kubepreview.core.model import Condition, PreviewStatus
+
+ACCEPTED: Final = "Accepted"
+APPLIED: Final = "Applied"
+AVAILABLE: Final = "Available"
+SERVED: Final = "Served"
+READY: Final = "Ready"
+ASLEEP: Final = "Asleep"
+
+
+def find(status: PreviewStatus, kind: str) -> Condition | None:
+    """The condition of that type."""
+    return next((condition for condition in status.conditions if condition.type == kind), None)
