@@ -115,7 +115,7 @@ def test_what_is_given_stays() -> None:
         scheme="https",
         ingress_address="10.0.0.1:80",
         image_prefixes=("ghcr.io/acme/",),
-        quota={"cpu": "8", "pods": 5},
+        quota={"cpu": "16", "pods": 5},
         daemon_sets="Keep",
         revision_path="/version",
     )
@@ -124,7 +124,7 @@ def test_what_is_given_stays() -> None:
 
     assert (spec.route.port, spec.route.scheme, spec.route.address) == (9000, "https", "10.0.0.1:80")
     assert spec.image_prefixes == ("ghcr.io/acme/",)
-    assert (spec.quota.cpu, spec.quota.pods, spec.quota.memory) == ("8", 5, "8Gi")
+    assert (spec.quota.cpu, spec.quota.pods, spec.quota.memory) == ("16", 5, "8Gi")
     assert (spec.daemon_sets, spec.revision_path) == ("Keep", "/version")
 
 
@@ -145,12 +145,12 @@ def test_the_objects_are_a_namespace_a_project_and_a_poor_identity() -> None:
 def test_a_change_is_told_field_by_field() -> None:
     """A default that the apiserver wrote out is no change; what differs is shown before and after."""
     spec = projects.project_spec(SHOP, HERE)
-    stored = {"spec": msgspec.to_builtins(spec) | {"quota": {"cpu": "4", "pods": 20}, "forks": "Off"}}
+    stored = {"spec": msgspec.to_builtins(spec) | {"quota": {"cpu": "8", "pods": 20}, "forks": "Off"}}
     assert projects.changes(stored, spec) == ()
 
-    other = projects.project_spec(replace(SHOP, quota={"cpu": "8"}, image_prefixes=("a/", "b/")), HERE)
+    other = projects.project_spec(replace(SHOP, quota={"cpu": "4"}, image_prefixes=("a/", "b/")), HERE)
 
-    assert projects.changes(stored, other) == ("spec.imagePrefixes:  → a/, b/", "spec.quota.cpu: 4 → 8")
+    assert projects.changes(stored, other) == ("spec.imagePrefixes:  → a/, b/", "spec.quota.cpu: 8 → 4")
 
 
 def test_a_specs_wire_form_is_read_back_as_itself() -> None:
