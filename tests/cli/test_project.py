@@ -80,13 +80,13 @@ def test_an_existing_project_is_changed_only_when_that_is_asked_for(with_ingress
     """Exit code 3 with each field before and after; --replace changes it."""
     _create(with_ingress, name)
 
-    refused = _create(with_ingress, name, "--quota-cpu", "8")
+    refused = _create(with_ingress, name, "--quota-cpu", "16")
 
     assert refused.code == 3
-    assert "spec.quota.cpu: 4 → 8" in refused.err
-    assert _stored(with_ingress, name)["spec"]["quota"]["cpu"] == "4"
-    assert _create(with_ingress, name, "--quota-cpu", "8", "--replace").code == 0
+    assert "spec.quota.cpu: 8 → 16" in refused.err
     assert _stored(with_ingress, name)["spec"]["quota"]["cpu"] == "8"
+    assert _create(with_ingress, name, "--quota-cpu", "16", "--replace").code == 0
+    assert _stored(with_ingress, name)["spec"]["quota"]["cpu"] == "16"
 
 
 def test_the_namespace_pattern_is_for_life(with_ingress: Cluster, name: str) -> None:
