@@ -35,7 +35,7 @@ that begins with `hint:` says it. With `--debug`, an unexpected error shows its 
 _BENCHMARKS = """\
 # What it costs
 
-What `make bench` measured last, on a machine with two cores: medians of rounds in which the contestants took
+What `make bench` measured last, each row for itself, on two cores: medians of rounds in which both took
 turns. A ratio says more than a time. Where there is a contestant the goal bounds the ratio, for `d` the
 difference, otherwise the figure itself.
 
