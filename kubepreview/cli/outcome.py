@@ -132,10 +132,8 @@ def _is_served(preview: Preview, asked: Asked) -> bool:
 
 
 def _refusal(preview: Preview) -> KubepreviewError | None:
-    accepted, applied = (
-        conditions.find(preview.status, conditions.ACCEPTED),
-        conditions.find(preview.status, conditions.APPLIED),
-    )
+    accepted = conditions.find(preview.status, conditions.ACCEPTED)
+    applied = conditions.find(preview.status, conditions.APPLIED)
     if accepted and accepted.status == "False":
         return Refused(
             f"the preview is not accepted ({accepted.reason}): {accepted.message}" + _still(preview)

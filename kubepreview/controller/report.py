@@ -96,10 +96,8 @@ async def _tell(tools: Tools, before: Preview, after: Preview) -> None:
 
     Ready repeats the first condition that is not True, so nothing is left out.
     """
-    old, ready = (
-        conditions.find(before.status, conditions.READY),
-        conditions.find(after.status, conditions.READY),
-    )
+    old = conditions.find(before.status, conditions.READY)
+    ready = conditions.find(after.status, conditions.READY)
     if ready is None or (old and (old.status, old.reason) == (ready.status, ready.reason)):
         return
     tools.log.info(

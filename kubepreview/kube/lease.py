@@ -22,6 +22,7 @@ from typing import Any
 from kubepreview.errors import Conflict, Failed, InvalidInput, KubepreviewError, NotFound, Unreachable
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import LEASES, Object
+from kubepreview.kube.together import as_one
 
 
 class LeadershipLost(Failed):
@@ -94,15 +95,11 @@ class LeaderElection:
             await asyncio.sleep(self._retry_period_s)
 
     async def _lead(self, lead: Callable[[], Awaitable[None]]) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                leading = group.create_task(_as_coroutine(lead))
-                renewing = group.create_task(self._keep_renewing(leading))
-                await asyncio.wait({leading})
-                renewing.cancel()
-        except BaseExceptionGroup as several:
-            # One of the two failed and took the other with it: tell of the first alone, as it was raised.
-            raise several.exceptions[0] from several.exceptions[0].__cause__
+        async with as_one() as group:
+            leading = group.create_task(_as_coroutine(lead))
+            renewing = group.create_task(self._keep_renewing(leading))
+            await asyncio.wait({leading})
+            renewing.cancel()
         if leading.cancelled():
             raise self._lost() from self.trouble
 

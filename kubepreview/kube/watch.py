@@ -39,8 +39,9 @@ _LONGEST_PAUSE_S = 3.0
 class Reflector(Generic[T]):
     """Keeps `store` equal to the objects of one kind; `run` it in a task for as long as it is wanted.
 
-    `decode` makes of an object's JSON what the store keeps: by default the whole mapping (an Object); a
-    ``msgspec.json.Decoder(SomeStruct).decode`` keeps a few fields, several times faster and leaner.
+    `labels` and `fields` are selectors. `decode` makes of an object's JSON what the store keeps: by default
+    the whole mapping (an Object); a ``msgspec.json.Decoder(SomeStruct).decode`` keeps a few fields, several
+    times faster and leaner.
     `on_change` is called with each key that may look different; it must not block. `on_trouble` is told
     why the server cannot be heard any more, which `trouble` shows until it can.
     """

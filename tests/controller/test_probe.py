@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 
 from kubepreview.controller.probe import Prober
 from kubepreview.core.model import ProjectSpec
 from kubepreview.core.observed import Answer
 from tests.core.examples import OLD_SHA, SHA, asked, project
-from tests.kube.oddserver import HANG_UP, OddServer, answer, odd_server
+from tests.kube.oddserver import HANG_UP, SILENCE, OddServer, answer, odd_server
 
 _NEW, _OLD = answer(200, f"at {SHA}"), answer(200, f"at {OLD_SHA}")
 _BAD = answer(502, "Bad Gateway")
@@ -37,8 +33,9 @@ async def _asked(server: OddServer, *, patience_s: float) -> Answer:
         ((_OLD, _NEW), 4),
         ((_NEW, _NEW, _OLD, _NEW), 6),
         ((_BAD, HANG_UP, _NEW), 5),
+        ((SILENCE, _NEW), 4),
     ],
-    ids=["at once", "after the old", "after both in turn", "after what is no answer"],
+    ids=["at once", "after the old", "after both in turn", "after no good answer", "after a pod is no more"],
 )
 async def test_a_revision_counts_when_it_answers_several_times_in_a_row(
     answers: tuple[bytes, ...], requests: int
@@ -58,32 +55,3 @@ async def test_without_patience_the_first_other_answer_is_the_answer() -> None:
 
     assert seen.shas == frozenset({OLD_SHA})
     assert len(server.requests) == 1
-
-
-async def test_a_pod_that_is_no_more_is_not_waited_for() -> None:
-    """A request that nobody answers is given up, and the next one is."""
-    async with _silent_first() as server:
-        seen = await _asked(server, patience_s=_PATIENCE_S)
-
-    assert seen.shas == frozenset({SHA})
-
-
-@asynccontextmanager
-async def _silent_first() -> AsyncIterator[OddServer]:
-    """Takes the first connection and says nothing on it; serves the others."""
-    odd, is_first = OddServer([_NEW]), asyncio.Event()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if is_first.is_set():
-            await odd.serve(reader, writer)
-            return
-        is_first.set()
-        await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    odd.port = server.sockets[0].getsockname()[1]
-    try:
-        yield odd
-    finally:
-        server.close()

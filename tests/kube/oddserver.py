@@ -12,6 +12,8 @@ import msgspec
 from kubepreview.kube.credentials import Credentials
 
 HANG_UP = b""
+# Takes the request, and keeps the connection open without a word.
+SILENCE = b"\0"
 
 
 def answer(code: int, body: object, *headers: str) -> bytes:
@@ -49,7 +51,9 @@ class OddServer:
                         await reader.readexactly(int(line.split(":")[1]))
                 self.requests.append(head)
                 reply = self.answers[min(len(self.requests), len(self.answers)) - 1]
-                if reply == HANG_UP:
+                if reply == SILENCE:
+                    await reader.read()
+                if reply in (HANG_UP, SILENCE):
                     return
                 writer.write(reply)
                 await writer.drain()
