@@ -18,12 +18,12 @@ that talks to the foreign world, with the original chained as the cause.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+
+class Problem(Struct, frozen=True, kw_only=True):
     """One thing that is wrong with an input, and what mends it.
 
     `where` is a place a person can open: ``deploy/web.yaml:12`` or ``preview.yml: entry.port``.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kubepreview.cli import previews
 from kubepreview.cli.outcome import Asked, Ended, Waiting
@@ -22,8 +23,7 @@ _SILENT_S = 10.0
 _NO_CONTROLLER = "no controller has looked at this preview yet; `kubepreview doctor` tells whether one runs"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
+class Wait(Struct, frozen=True, kw_only=True):
     """What is awaited: `judge` decides from the object, `what` says it in words."""
 
     what: str

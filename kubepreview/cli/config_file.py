@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from kubepreview.cli.caller import Caller
 from kubepreview.core import config
@@ -16,8 +17,7 @@ from kubepreview.render import scalars, yaml_nodes
 _MAX_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
+class Repository(Struct, frozen=True, kw_only=True):
     """A repository on disk, and what it says of its previews. All paths of the Config start at `root`."""
 
     root: Path

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from kubepreview.cli import places
 from kubepreview.cli.caller import Caller
@@ -21,8 +21,7 @@ from kubepreview.kube.credentials import Credentials
 from kubepreview.kube.errors import KindNotServed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class Connection(Struct, frozen=True, kw_only=True):
     """The cluster as the user named it; nothing given means what kubectl would use."""
 
     kubeconfig: Path | None = None

@@ -6,12 +6,12 @@ import datetime as dt
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from kubepreview.cli import event
 from kubepreview.cli.caller import Caller
@@ -37,8 +37,7 @@ class Time(click.ParamType[dt.datetime]):
             self.fail(str(error), param, ctx)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """What the user said outright; the event file and git say the rest."""
 
     number: int | None
@@ -66,7 +65,7 @@ def facts_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--from-fork", is_flag=True, help="It comes from a fork.  [default: as the event says]")
     @wraps(command)
     def with_facts(*args: Any, **given: Any) -> Any:
-        words = {name: given.pop(name) for name in Facts.__dataclass_fields__}
+        words = {name: given.pop(name) for name in Facts.__struct_fields__}
         return command(*args, facts=Facts(**words), **given)
 
     return with_facts

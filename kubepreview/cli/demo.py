@@ -9,10 +9,10 @@ import re
 import shlex
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
+from msgspec import Struct, field
 
 from kubepreview.cli import places
 from kubepreview.cli.caller import Caller
@@ -51,8 +51,7 @@ def demo(caller: Caller, /, name: str, ingress_port: int, registry_port: int) ->
     asyncio.run(_tell(caller, name, ingress_port, registry_port))
 
 
-@dataclass
-class Story:
+class Story(Struct):
     """What the steps share: who speaks, the cluster, the repository, and the commits so far."""
 
     caller: Caller

@@ -5,24 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import httpx2
+from msgspec import Struct, field
 
 _PAUSE_S = 0.05
 _TIMEOUT_S = 5.0
 
 
-@dataclass
-class Visits:
+class Visits(Struct):
     """How many requests were answered, and what the others got instead."""
 
     answered: int = 0
     failures: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Struct, frozen=True):
     """Where the ingress is on this machine, and by which host a site is asked for."""
 
     address: str

@@ -8,10 +8,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from kubepreview.core.model import PullRequest, Revision
 from kubepreview.errors import InvalidInput, Problem
@@ -26,8 +26,7 @@ _URL = re.compile(r"https?://[!-~]*")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """A pull request and its head, at the moment the event was sent."""
 
     pull_request: PullRequest

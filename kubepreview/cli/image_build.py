@@ -6,8 +6,9 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 import kubepreview
 from kubepreview.errors import Failed, InvalidInput
@@ -18,8 +19,7 @@ CONTROLLER_TAG = f"kubepreview/controller:v{kubepreview.__version__}"
 _TAKES_BASE = re.compile(r"^ARG\s+BASE\b", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class Recipe(Struct, frozen=True, kw_only=True):
     """What to build and what to call it."""
 
     folder: Path

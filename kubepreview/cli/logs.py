@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 
 import click
+from msgspec import Struct
 
 from kubepreview.cli import previews
 from kubepreview.cli.caller import Caller
@@ -23,8 +23,7 @@ from kubepreview.kube.errors import Invalid
 from kubepreview.kube.resources import PODS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(Struct, frozen=True, kw_only=True):
     """Which logs, and how much of them."""
 
     container: str | None
@@ -33,8 +32,7 @@ class Wish:
     tail: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """One container of one pod; the prefix tells it from others, where there are others."""
 
     pod: str

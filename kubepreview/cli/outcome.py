@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from kubepreview.cli.output import moment
 from kubepreview.cli.waiting import State, Step
@@ -29,8 +30,7 @@ _PROGRESSING: Final = "Progressing"
 _NOT_SEEN: Final = "waiting for the controller"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """What was written, and as which generation of the object."""
 
     uid: str
@@ -38,16 +38,14 @@ class Asked:
     revision: Revision
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """Not there yet. `seen` says in one line what was seen last; empty when the controller said nothing."""
 
     steps: tuple[Step, ...]
     seen: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """Nothing more will come: `error` says why it did not work, None that it did."""
 
     steps: tuple[Step, ...]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from kubepreview.cli import config_file, previews, rendering
 from kubepreview.cli.caller import Caller
@@ -20,8 +20,7 @@ from kubepreview.errors import InvalidInput
 from kubepreview.render.sources import Rendered
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(Struct, frozen=True, kw_only=True):
     """The flags of `render`."""
 
     number: int | None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-from msgspec import UnsetType
+from msgspec import Struct, UnsetType
 
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.config_file import Repository
@@ -22,8 +21,7 @@ from kubepreview.render.rendering import render
 from kubepreview.render.sources import Rendered, Request, Source
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """What the platform team has decided that shapes the objects."""
 
     host: str

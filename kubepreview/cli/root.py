@@ -8,11 +8,11 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from kubepreview import __version__
 from kubepreview.cli.caller import Caller
@@ -29,8 +29,7 @@ _EPILOG = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """One command: what `--help` says of it, and where it is when it is wanted (``module:attribute``).
 
     A row without a section is hidden.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from kubepreview.cli import config_file
 from kubepreview.cli.caller import Caller
@@ -16,8 +16,7 @@ from kubepreview.core.config import Config, control_namespace
 from kubepreview.errors import InvalidInput
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeOptions:
+class ScopeOptions(Struct, frozen=True, kw_only=True):
     """What the user said; the rest is in preview.yml."""
 
     namespace: str | None = None
@@ -25,8 +24,7 @@ class ScopeOptions:
     config: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(Struct, frozen=True, kw_only=True):
     """A control namespace, and the project in it; `project` is empty where only the namespace is known."""
 
     namespace: str

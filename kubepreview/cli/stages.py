@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kubepreview.cli.streams import Streams
 from kubepreview.cli.waiting import Progress, Step, progress
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """One stage: what it is called, and what it does. What it returns is shown beside its name."""
 
     name: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Self, TextIO
+
+from msgspec import Struct
 
 _DEFAULT_WIDTH = 80
 # Everything that moves a cursor or changes a terminal's state; pods and pull requests write these too.
@@ -18,8 +19,7 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Streams:
+class Streams(Struct, frozen=True, kw_only=True):
     """Where a command writes. `is_live`: stderr is a terminal on which a line may be written over."""
 
     out: TextIO

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from kubepreview.cli import awaiting, config_file, outcome, previews, rendering, writing
 from kubepreview.cli.caller import Caller
@@ -29,8 +29,7 @@ from kubepreview.kube.resources import PREVIEWS
 from kubepreview.render.sources import Rendered
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class How:
+class How(Struct, frozen=True, kw_only=True):
     """The flags of `up` that say how, not what."""
 
     image: tuple[str, ...]

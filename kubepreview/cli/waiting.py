@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from kubepreview.cli.streams import Streams, printable
 
@@ -14,8 +15,7 @@ State: TypeAlias = Literal["pending", "running", "done", "failed"]
 _SIGNS: dict[State, str] = {"pending": "·", "running": "…", "done": "✓", "failed": "✗"}
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One thing that is waited for."""
 
     name: str

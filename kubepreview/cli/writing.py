@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kubepreview.cli import previews
 from kubepreview.cli.previews import wire
@@ -21,8 +22,7 @@ _TRIES = 10
 NO_SHA = "0" * 40
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
+class Declared(Struct, frozen=True, kw_only=True):
     """What is known of the pull request. Without `observed_at`, a person declares it now."""
 
     pull_request: PullRequest

@@ -1,4 +1,4 @@
-"""Which preview to look at next: each key once, one worker a key, back-off, and fairness between projects.
+"""Which preview to look at next: each key once, one worker a key, rest, back-off, fairness between projects.
 
 `Agenda` decides and is told the time; `WorkQueue` lets workers wait for it.
 """
@@ -21,13 +21,15 @@ _MOST_DOUBLINGS: Final = 16
 class Agenda:
     """Keys with the time at which each is due. All times are seconds of one monotonic clock.
 
-    A key that is being worked on is not handed out again until `done`; what is added meanwhile waits.
+    A key that is being worked on is not handed out again until `done`, and then not before it has rested;
+    what is added meanwhile waits.
     Projects (the first part of a key) take turns, so that one with many previews does not starve another.
     """
 
     def __init__(self) -> None:
         self._due_at: dict[Key, float] = {}
         self._working: set[Key] = set()
+        self._rests_until: dict[Key, float] = {}
         self._failures: dict[Key, int] = {}
         self._turns: OrderedDict[str, deque[Key]] = OrderedDict()
         self._waiting: set[Key] = set()
@@ -38,7 +40,8 @@ class Agenda:
     def add(self, key: Key, due_at: float) -> None:
         """Look at `key` at that time, or earlier if it is already to be looked at earlier."""
         if key not in self._waiting:
-            self._due_at[key] = min(due_at, self._due_at.get(key, due_at))
+            earliest = min(due_at, self._due_at.get(key, due_at))
+            self._due_at[key] = max(earliest, self._rests_until.get(key, earliest))
 
     def next_due_at(self) -> float | None:
         """When the next key that nobody works on is due; None when there is none."""
@@ -59,10 +62,13 @@ class Agenda:
         self._working.add(key)
         return key
 
-    def done(self, key: Key) -> None:
-        """The key went well: it may be handed out again, and its failures are forgotten."""
+    def done(self, key: Key, rests_until: float) -> None:
+        """The key went well: from then on it may be handed out again, and its failures are forgotten."""
         self._working.discard(key)
         self._failures.pop(key, None)
+        self._rests_until[key] = rests_until
+        if key in self._due_at:
+            self.add(key, self._due_at[key])
 
     def failed(self, key: Key, now: float, spread: float) -> float:
         """The key went wrong: look again after a pause that doubles; `spread` in 0..1 shortens it by half.
@@ -78,6 +84,7 @@ class Agenda:
         return pause
 
     def _line_up(self, now: float) -> None:
+        self._rests_until = {key: until for key, until in self._rests_until.items() if until > now}
         ready = [key for key, at in self._due_at.items() if at <= now and key not in self._working]
         for key in sorted(ready, key=self._due_at.__getitem__):
             del self._due_at[key]
@@ -116,9 +123,9 @@ class WorkQueue:
             except TimeoutError:
                 continue
 
-    def done(self, key: Key) -> None:
-        """The visit went well."""
-        self._agenda.done(key)
+    def done(self, key: Key, rest_s: float = 0.0) -> None:
+        """The visit went well; the next one is not sooner than so many seconds from now."""
+        self._agenda.done(key, self._now() + rest_s)
         self._changed.set()
 
     def failed(self, key: Key) -> float:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kubepreview.controller.act import act, no_record
 from kubepreview.controller.observe import find_namespace, look_at_all, observe
@@ -60,8 +61,7 @@ async def reconcile(key: Key, tools: Tools) -> float | None:
     return await _open(preview, verdict, tools)
 
 
-@dataclass(frozen=True, slots=True)
-class _Converged:
+class _Converged(Struct, frozen=True):
     """Where observing, planning and acting came to; the preview is as last written."""
 
     preview: Preview

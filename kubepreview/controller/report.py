@@ -9,8 +9,8 @@ import msgspec
 
 from kubepreview.controller.tools import Tools
 from kubepreview.core import conditions, keys
-from kubepreview.core.health import Trouble
 from kubepreview.core.model import Failure, Object, ObjectRef, Preview, PreviewStatus
+from kubepreview.core.pods import Trouble
 from kubepreview.errors import KubepreviewError
 from kubepreview.kube import events
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
+from msgspec import Struct
 
 from kubepreview.controller.metrics import Metrics
 from kubepreview.controller.probe import Prober
 from kubepreview.kube.client import Client
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class Tools(Struct, frozen=True, kw_only=True):
     """The cluster, the way in from outside, the clock, and the two places where things are told.
 
     `cluster` is guarded by the lease: a request of one who no longer leads is never sent.

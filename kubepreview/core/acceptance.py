@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from kubepreview.core import kinds, names, precheck
 from kubepreview.core.model import Entry, Object, ObjectRef, Preview, PreviewProject, ProjectSpec
@@ -16,16 +16,14 @@ MAX_MANIFEST_BYTES: Final = 512 * 1024
 _MAX_LABEL = 63
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """It may; these are the decisions to build it by."""
 
     project: ProjectSpec
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """It may not. `message` names the object or field, the rule, and the cure."""
 
     reason: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 from kubepreview import __version__
 from kubepreview.core import installation, names
@@ -26,8 +27,7 @@ TRIAL_NUMBER: Final = 2_000_000_011
 _MINOR: Final = re.compile(r"v?1\.([0-9]+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One check: what was seen, and what to do where that is not as it should be."""
 
     name: str
@@ -36,8 +36,7 @@ class Finding:
     cure: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class Project(Struct, frozen=True, kw_only=True):
     """A PreviewProject, as far as it can be wrong about its cluster."""
 
     name: str

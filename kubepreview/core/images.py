@@ -6,7 +6,9 @@ The grammar is the one of the distribution project, which container runtimes sha
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kubepreview.errors import InvalidInput
 
@@ -27,8 +29,7 @@ _REFERENCE = re.compile(
 _MAX_NAME = 255
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class Reference(Struct, frozen=True, kw_only=True):
     """One image, as somebody wrote it. `name` is everything before the tag and the digest."""
 
     name: str

@@ -6,16 +6,16 @@ A new controller is a row. The word is what its IngressClass carries in `spec.co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from kubepreview.core.model import Object
 
 _DEFAULT_CLASS: Final = "ingressclass.kubernetes.io/is-default-class"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Controller:
+class Controller(Struct, frozen=True, kw_only=True):
     """One ingress controller: the start of its word, the label of its pods, and why not to use it."""
 
     word: str
@@ -43,8 +43,7 @@ CONTROLLERS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngressClass:
+class IngressClass(Struct, frozen=True, kw_only=True):
     """A class of the cluster, and the controller behind it where it is a known one."""
 
     name: str

@@ -8,14 +8,14 @@ absent on purpose; design: "The apiserver is the wall".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from kubepreview.core.model import Object, ObjectRef
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class Kind(Struct, frozen=True, kw_only=True):
     """One allowed kind.
 
     `pod_template` is the path to the pod template (empty: it has none); a Pod is its own template.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from kubepreview.core import keys
 from kubepreview.core.model import Object, ObjectRef
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What the preview's address answered to the probe.
 
     `code` is the HTTP status, 0 when there was no HTTP answer at all; `shas` are the commits, of those
@@ -28,8 +28,7 @@ class Answer:
         return 200 <= self.code < 400  # noqa: PLR2004  the classes of HTTP status codes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Struct, frozen=True, kw_only=True):
     """One look at a preview's namespace."""
 
     namespace: Object | None = None

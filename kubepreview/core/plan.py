@@ -9,7 +9,8 @@ Applying a plan, observing, and planning again ends in the empty plan.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kubepreview.core import kinds
 from kubepreview.core.model import Object, ObjectRef
@@ -17,22 +18,19 @@ from kubepreview.core.observed import Observed
 from kubepreview.core.wanted import Wanted, applied_hash
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyNamespace:
+class ApplyNamespace(Struct, frozen=True):
     """Create the namespace with its labels, or put the labels back."""
 
     namespace: Object
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyGuardrails:
+class ApplyGuardrails(Struct, frozen=True):
     """Write these guards into the namespace."""
 
     objects: tuple[Object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyObjects:
+class ApplyObjects(Struct, frozen=True):
     """Apply these as the deployer: all are tried first, and none is written if one is refused.
 
     `inventory` is recorded before the first write, so that nothing applied is ever forgotten.
@@ -42,50 +40,43 @@ class ApplyObjects:
     inventory: tuple[ObjectRef, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Prune:
+class Prune(Struct, frozen=True):
     """Delete what an earlier revision brought and this one does not; each only if it is that very object."""
 
     objects: tuple[Object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyRoute:
+class ApplyRoute(Struct, frozen=True):
     """Write the route."""
 
     route: Object
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteRoute:
+class DeleteRoute(Struct, frozen=True):
     """Take the route away, so that nobody is led to what is being ended."""
 
     route: Object
 
 
-@dataclass(frozen=True, slots=True)
-class EndWorkloads:
+class EndWorkloads(Struct, frozen=True):
     """Delete what would make new pods."""
 
     objects: tuple[Object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class EndPods:
+class EndPods(Struct, frozen=True):
     """Delete these pods with a short grace."""
 
     pods: tuple[Object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteNamespace:
+class DeleteNamespace(Struct, frozen=True):
     """Delete the namespace, only if it is the one that was looked at."""
 
     namespace: Object
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Nothing can be done until this is seen."""
 
     what: str

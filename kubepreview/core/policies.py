@@ -8,8 +8,9 @@ message names the field, the rule and the cure, because it is what the author of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from kubepreview.core import keys
 from kubepreview.core.model import Object
@@ -21,16 +22,14 @@ _PREVIEWS: Final = {keys.MANAGED: "true"}
 _USERNS_PREVIEWS: Final = {**_PREVIEWS, keys.POD_PROFILE: "userns"}
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """What must hold of an object, in CEL, and what its author is told when it does not."""
 
     holds: str
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """One policy over one resource. With `puts_in` it mutates where `when` holds, with `rules` it validates.
 
     Pods are looked at when they are created only: scheduler and kubelet write them later, and what the

@@ -7,8 +7,9 @@ policies) hold whether or not this was run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
+
+from msgspec import Struct
 
 from kubepreview.core import kinds
 from kubepreview.core.kinds import as_mapping
@@ -52,8 +53,7 @@ _KIND_CURES: Final = {
 _RIGHTS: Final = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """What the project allows. `namespace` is the preview's own."""
 
     namespace: str

@@ -7,10 +7,10 @@ from neither is asked for, all of it at once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct, field
 
 from kubepreview.core import keys
 from kubepreview.core.ingress import IngressClass, default_class
@@ -20,8 +20,7 @@ from kubepreview.errors import InvalidInput, Problem
 _RBAC: Final = "rbac.authorization.k8s.io"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class Given(Struct, frozen=True, kw_only=True):
     """What the platform owner said. Empty means: decide for me."""
 
     name: str
@@ -48,16 +47,14 @@ class Given:
         return self.namespace or f"{self.name}-previews"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ingress:
+class Ingress(Struct, frozen=True, kw_only=True):
     """The pods behind an IngressClass, as seen: their namespaces, and an address of theirs inside."""
 
     namespaces: tuple[str, ...] = ()
     address: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(Struct, frozen=True, kw_only=True):
     """What the cluster shows.
 
     `user_namespaces` is why pods cannot have them, empty if they can. `local_port` is where this machine

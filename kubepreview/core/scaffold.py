@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from kubepreview.core import config, kinds
 from kubepreview.core.images import Reference
@@ -23,16 +24,14 @@ _WORDS_OF_YAML: Final = frozenset({"true", "false", "yes", "no", "on", "off", "n
 _NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """An object of a plain manifest, and the file it is in."""
 
     file: str
     object: Object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """What was seen in a repository; every path starts at its root, which is ``.``."""
 
     folder: str

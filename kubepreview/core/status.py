@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from kubepreview.core.acceptance import Rejected
 from kubepreview.core.blockers import blockers, held_objects
@@ -34,8 +34,7 @@ from kubepreview.core.wanted import Wanted
 _MAX_MESSAGE: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """A condition without its times."""
 
     type: str
@@ -44,8 +43,7 @@ class Said:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class Visit(Struct, frozen=True, kw_only=True):
     """What one reconciliation of an open preview found out.
 
     `refusals`: what the apiserver said no to, one sentence each. `waiting_for`: the guard or namespace

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from kubepreview.core import guardrails, keys, kinds, names
 from kubepreview.core.kinds import as_mapping
 from kubepreview.core.model import Entry, Object, ObjectRef, Preview, ProjectSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """The objects of one revision of one preview, each with its hash, in the order they are applied."""
 
     space: str

@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from copy import copy
-from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
+
+from msgspec.structs import replace
 
 from kubepreview import __version__
 from kubepreview.kube import bodies, discovery, errors, lines, paging

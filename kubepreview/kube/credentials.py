@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from kubepreview.errors import InvalidInput
 from kubepreview.kube.kubeconfig import Kubeconfig, Section
 from kubepreview.kube.proxy import from_environment
@@ -20,8 +22,7 @@ _EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.
 _INTERACTIVE_MODES = ("Never", "IfAvailable", "Always")
 
 
-@dataclass(frozen=True, slots=True)
-class Impersonation:
+class Impersonation(Struct, frozen=True):
     """Act as somebody else, where RBAC allows it."""
 
     user: str

@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 from kubepreview.errors import InvalidInput, Problem
 
@@ -24,8 +24,7 @@ def complaint(file: Path | str, field: str, what: str, cure: str = "") -> Invali
     return InvalidInput(f"kubeconfig {problem}", problems=[problem])
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """One mapping in a kubeconfig, and its place."""
 
     file: Path
@@ -105,8 +104,7 @@ class Section:
         return b""
 
 
-@dataclass(frozen=True, slots=True)
-class Kubeconfig:
+class Kubeconfig(Struct, frozen=True):
     """Several files as one; the first file that names an entry wins."""
 
     files: tuple[Section, ...]

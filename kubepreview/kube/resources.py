@@ -7,9 +7,10 @@ asking the server (`Client.discover`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from kubepreview.errors import InvalidInput
 
@@ -21,8 +22,7 @@ class UnknownKind(InvalidInput):
     """The kind is not one of the well-known; `Client.discover` asks the server for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """One kind of object, as the apiserver serves it."""
 
     group: str

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec import Struct, field
 
 from kubepreview.errors import Unreachable
 from kubepreview.kube import errors
@@ -23,8 +23,7 @@ _LONGEST_PAUSE_S = 2.0
 _REPEATABLE = frozenset({"GET", "PUT", "PATCH", "DELETE"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """One request to the API, as data."""
 
     method: str
@@ -41,8 +40,7 @@ class Call:
         return self.method in _REPEATABLE if self.repeatable is None else self.repeatable
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """On whose behalf requests are sent, and what has to hold at the moment they are."""
 
     impersonate: Impersonation | None = None

@@ -11,10 +11,10 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import httpx2
+from msgspec import Struct, field
 
 from kubepreview.errors import Refused, Unreachable
 from kubepreview.registry import challenge
@@ -32,8 +32,7 @@ _LOGIN_HINT = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """A whole answer."""
 
     code: int
@@ -51,8 +50,7 @@ class Answer:
         return value if isinstance(value, dict) else {}
 
 
-@dataclass(slots=True, kw_only=True)
-class Session:
+class Session(Struct, kw_only=True):
     """One conversation about one repository. `what` names the deed in messages."""
 
     client: httpx2.AsyncClient

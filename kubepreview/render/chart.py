@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from kubepreview.core.images import Reference
 from kubepreview.core.model import Object
@@ -20,8 +21,7 @@ _MAX_FILES = 1000
 _PLACEHOLDER = re.compile(r"\{(host|(?:image|repository|digest)\.[^{}]+)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Placeholders:
+class Placeholders(Struct, frozen=True):
     """What the words in braces stand for."""
 
     host: str

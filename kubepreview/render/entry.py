@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from kubepreview.core.kinds import as_mapping
 from kubepreview.core.model import Object
@@ -21,8 +22,7 @@ _HTTP_PORT = 80
 _MOST_SHOWN = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """The entry, if there is one, how it was found, and what stands against it."""
 
     entry: Entry | None
@@ -30,8 +30,7 @@ class Chosen:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Service:
+class _Service(Struct, frozen=True):
     name: str
     ports: tuple[Object, ...]
     is_exposed: bool

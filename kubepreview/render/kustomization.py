@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from kubepreview.core.model import Object
 from kubepreview.errors import Problem
@@ -37,8 +38,7 @@ _FUNCTION = "config.kubernetes.io/function"
 _Use = Literal["objects", "plugin", "patch", "data"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(Struct, frozen=True):
     """A path in a kustomization, and where it stands there."""
 
     path: tuple[str | int, ...]
@@ -46,8 +46,7 @@ class _Named:
     use: _Use
 
 
-@dataclass(slots=True)
-class Scan:
+class Scan(Struct):
     """One walk from a folder through all it names. `manifests` are the objects as the files write them."""
 
     tree: Tree

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from kubepreview.core.model import Object
 from kubepreview.errors import Problem
@@ -12,8 +13,7 @@ from kubepreview.render import fields
 from kubepreview.render.documents import Document
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """One object, and where it is written."""
 
     object: Object
@@ -35,8 +35,7 @@ class Manifest:
         return Problem(where=self.where, what=f"{self.title} {what}", cure=cure)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What one step made of the manifests, what it did in words, and what it found wrong."""
 
     manifests: tuple[Manifest, ...]

@@ -13,8 +13,9 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from kubepreview.errors import Failed, InvalidInput
 
@@ -23,8 +24,7 @@ _GO_CRASH = ("fatal error: ", "panic: ", "runtime: ")
 _LAUNCHER = Path(__file__).with_name("limited.py")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """What a program may use. Memory is address space: Go reserves a few times what it touches."""
 
     time_s: float = 30
@@ -32,8 +32,7 @@ class Limits:
     output_bytes: int = 5 * 1024**2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True):
     """How it ended and what it said."""
 
     code: int

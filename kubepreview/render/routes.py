@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from kubepreview.core.kinds import as_mapping
 from kubepreview.core.model import Object
@@ -17,8 +18,7 @@ _INGRESS_GROUPS = frozenset({"networking.k8s.io", "extensions"})
 _HTTP_ROUTE_GROUP = "gateway.networking.k8s.io"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """One path of one host, and the Service port behind it."""
 
     host: str

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from kubepreview.core.model import Object
 
 
-@dataclass(frozen=True, slots=True)
-class Kustomize:
+class Kustomize(Struct, frozen=True):
     """A folder with a kustomization file."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Helm:
+class Helm(Struct, frozen=True):
     """A chart folder, rendered as ``helm template`` would for a first installation.
 
     `set` has the grammar of ``--set``: dotted keys, ``name[0]`` for lists. In its values, ``{host}`` stands
@@ -31,8 +30,7 @@ class Helm:
     set: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(Struct, frozen=True):
     """Plain files, and folders, of which the ``*.yaml``, ``*.yml`` and ``*.json`` count, as for kubectl."""
 
     paths: tuple[str, ...]
@@ -42,8 +40,7 @@ Source = Kustomize | Helm | Files
 """Where manifests come from; every path is relative to the checkout."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """Where requests go: a Service, its port by number or name, and a path that answers when all is well."""
 
     service: str
@@ -51,8 +48,7 @@ class Entry:
     path: str = "/"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """One rendering: which files of which checkout, and what this preview puts into them."""
 
     root: Path
@@ -69,8 +65,7 @@ class Request:
     """Said outright; left out, it is read from an Ingress, an HTTPRoute, or the Services."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(Struct, frozen=True):
     """The objects in the order in which they are best read, and each change that was made to them."""
 
     objects: tuple[Object, ...]

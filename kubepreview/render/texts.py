@@ -8,8 +8,9 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from kubepreview.core.kinds import as_mapping, pod_template
 from kubepreview.core.model import Object
@@ -20,8 +21,7 @@ _BEFORE = r"(?<![A-Za-z0-9.-])"
 _AFTER = r"(?![A-Za-z0-9-]|\.[A-Za-z0-9])"
 
 
-@dataclass(frozen=True, slots=True)
-class Renaming:
+class Renaming(Struct, frozen=True):
     """A pattern of whole names, and what takes their place."""
 
     pattern: re.Pattern[str]

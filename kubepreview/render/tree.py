@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from kubepreview.render.documents import MAX_FILE_BYTES, Document, parse
 from kubepreview.render.yaml_nodes import Malformed
@@ -13,8 +14,7 @@ _MAX_BYTES = 5 * 1024 * 1024
 _OUTSIDE_CURE = "copy what is needed into the repository"
 
 
-@dataclass(slots=True)
-class Tree:
+class Tree(Struct):
     """A checkout. Paths come in as an author wrote them, and are shown relative to `root`."""
 
     root: Path

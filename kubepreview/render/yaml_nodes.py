@@ -7,9 +7,8 @@ node; each node carries the weight it would have written out, so that a bomb is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import yaml
+from msgspec import Struct, field
 from yaml._yaml import Mark as CMark
 from yaml.cyaml import CLoader
 
@@ -23,8 +22,7 @@ MAX_WEIGHT = 4 * 1024 * 1024
 _TEMPLATE_CURE = "this looks like the template of a Helm chart: name the chart, not its files"
 
 
-@dataclass(slots=True, kw_only=True)
-class Node:
+class Node(Struct, kw_only=True):
     """One value of the text. `height` counts the levels below it."""
 
     line: int
@@ -33,23 +31,20 @@ class Node:
     height: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
-class Scalar(Node):
+class Scalar(Node, kw_only=True):
     """A string, number, truth or nothing; which of them is for `scalars` to say."""
 
     text: str
     is_plain: bool
 
 
-@dataclass(slots=True, kw_only=True)
-class Sequence(Node):
+class Sequence(Node, kw_only=True):
     """A list."""
 
     items: list[Node] = field(default_factory=list)
 
 
-@dataclass(slots=True, kw_only=True)
-class Mapping(Node):
+class Mapping(Node, kw_only=True):
     """Keys and values in the order of the text, duplicates and merge keys included."""
 
     pairs: list[tuple[Node, Node]] = field(default_factory=list)

@@ -16,7 +16,7 @@ from kubepreview.errors import Failed, InvalidInput, KubepreviewError, NotReady,
 from tests.cli.calling import caller
 from tests.commands import kubepreview
 
-HEAVY = ("httpx2", "msgspec", "yaml", "rich", "jsonschema_rs", "asyncio", "structlog", "kubepreview.kube")
+HEAVY = ("httpx2", "yaml", "rich", "jsonschema_rs", "asyncio", "structlog", "kubepreview.kube")
 ENVIRON = {"HOME": "/nonexistent"}
 
 raised: BaseException = Failed("unset")

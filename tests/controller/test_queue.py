@@ -39,9 +39,22 @@ def test_a_key_is_worked_on_by_one_worker_at_a_time() -> None:
     agenda.take(0)
     agenda.add(_A, 0)
     during = agenda.take(1)
-    agenda.done(_A)
+    agenda.done(_A, 0)
 
     assert (during, agenda.take(1)) == (None, _A)
+
+
+def test_a_key_rests_after_its_visit() -> None:
+    """What is added during a visit, or soon after it, is one visit when the rest is over."""
+    agenda = Agenda()
+    agenda.add(_A, 0)
+    agenda.take(0)
+    agenda.add(_A, 0)
+    agenda.done(_A, 3)
+    agenda.add(_A, 1)
+    during = agenda.take(2)
+
+    assert (agenda.next_due_at(), during, agenda.take(3), agenda.take(3)) == (3, None, _A, None)
 
 
 def test_failures_are_retried_later_and_later_and_success_forgets_them() -> None:
@@ -53,7 +66,7 @@ def test_failures_are_retried_later_and_later_and_success_forgets_them() -> None
         agenda.take(0)
         pauses.append(agenda.failed(_A, 0, spread=0))
         agenda.take(pauses[-1])
-    agenda.done(_A)
+    agenda.done(_A, 0)
     agenda.add(_A, 0)
     agenda.take(0)
 
@@ -81,7 +94,7 @@ def test_nothing_that_was_added_is_ever_lost(added: list[tuple[tuple[str, str], 
     taken = set()
     while (key := agenda.take(9)) is not None:
         taken.add(key)
-        agenda.done(key)
+        agenda.done(key, 0)
 
     assert taken == {wanted for wanted, _ in added}
     assert len(agenda) == 0

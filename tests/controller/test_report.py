@@ -12,8 +12,8 @@ from kubepreview.controller.metrics import Metrics
 from kubepreview.controller.probe import Prober
 from kubepreview.controller.report import failure_of
 from kubepreview.controller.tools import Tools
-from kubepreview.core.health import Trouble
 from kubepreview.core.model import Failure, PreviewStatus
+from kubepreview.core.pods import Trouble
 from kubepreview.kube.client import Client
 from tests.core.examples import NOW, preview
 from tests.kube.oddserver import answer, odd_server, status

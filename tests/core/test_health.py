@@ -6,11 +6,13 @@ import copy
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from kubepreview.core import kinds
-from kubepreview.core.health import RESTARTS_TO_FAIL, health
+from kubepreview.core.health import health
 from kubepreview.core.model import Object
 from kubepreview.core.observed import Observed
+from kubepreview.core.pods import RESTARTS_TO_FAIL, RESTARTS_TO_FAIL_REGARDLESS
 
 from .examples import asked, deployment, preview, service
 
@@ -164,6 +166,31 @@ def _other(kind: str, api_version: str, status: Object, **spec: Any) -> tuple[Ob
         "spec": {**spec, "template": {"spec": {"containers": []}}},
     }
     return wanted, _live(wanted, status)
+
+
+@pytest.mark.parametrize(
+    ("restarts", "database", "reason"),
+    [
+        (RESTARTS_TO_FAIL, {"observedGeneration": 2, "readyReplicas": 0}, ""),
+        (
+            RESTARTS_TO_FAIL,
+            {"observedGeneration": 2, "readyReplicas": 1, "updatedReplicas": 1},
+            "CrashLoopBackOff",
+        ),
+        (RESTARTS_TO_FAIL_REGARDLESS, {"observedGeneration": 2, "readyReplicas": 0}, "CrashLoopBackOff"),
+    ],
+)
+def test_a_crash_is_excused_while_its_database_is_on_its_way(
+    restarts: int, database: Object, reason: str
+) -> None:
+    """Many applications wait for their database by crashing, and it passes; not for ever."""
+    wanted, live = _other("StatefulSet", "apps/v1", database)
+    seen = _seen(_STARTING, _pod("new", **{**_CRASHED, "restartCount": restarts}))
+    seen = replace(seen, objects={**seen.objects, kinds.ref_of(live): live})
+
+    trouble = health(asked(preview(wanted, deployment(), service())), seen).trouble
+
+    assert (trouble.reason if trouble else "") == reason
 
 
 _SET = {"observedGeneration": 2}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import itertools
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from kubepreview.core import keys, kinds, plan
 from kubepreview.core.model import Object, ObjectRef

@@ -7,10 +7,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from kubepreview.core import keys, projects
 from kubepreview.core.ingress import IngressClass, address_of, default_class

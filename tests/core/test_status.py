@@ -10,9 +10,10 @@ import pytest
 
 from kubepreview.core import keys, kinds, status
 from kubepreview.core.acceptance import Rejected
-from kubepreview.core.health import Health, Trouble
+from kubepreview.core.health import Health
 from kubepreview.core.model import Object, ObjectRef, PreviewStatus
 from kubepreview.core.observed import Answer, Observed
+from kubepreview.core.pods import Trouble
 
 from .examples import NOW, OLD_SHA, SHA, UID, asked, config_map, preview, project
 

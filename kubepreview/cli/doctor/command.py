@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import click
+from msgspec import Struct
 
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connection_options
@@ -27,8 +27,7 @@ _INDENT: Final = " " * 4
 _PATIENCE: Final = Patience(retry_for_s=3, connect_s=3)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """What may be tried. Without an image, the controller's own is taken."""
 
     probe_image: str

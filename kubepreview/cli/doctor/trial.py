@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from kubepreview.core import diagnosis
 from kubepreview.core.diagnosis import Finding
@@ -49,8 +50,7 @@ while True:
 _USERS: Final = "print(open('/proc/self/uid_map').read(), flush=True)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
+class Probe(Struct, frozen=True, kw_only=True):
     """The image that the pods run, and how long they may take."""
 
     image: str

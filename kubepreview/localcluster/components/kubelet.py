@@ -80,6 +80,8 @@ def configuration(config: NodeConfig) -> str:
         # An image that is on the node is everybody's: all come from this machine, and none is secret.
         "imagePullCredentialsVerificationPolicy": "NeverVerify",
         "serializeImagePulls": False,
+        # Whoever breaks something at a desk wants to see it mended: the default grows to five minutes.
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "3s"},
         "maxPods": 250,
     }
     return json.dumps(document, indent=2) + "\n"
