@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ from kubepreview.cli.writing import Declared
 from kubepreview.core import config, names, precheck
 from kubepreview.core.model import Entry, Object, Preview, ProjectSpec
 from kubepreview.errors import Refused
-from kubepreview.kube.client import Client
 from kubepreview.kube.resources import PREVIEWS
+from kubepreview.kube.together import as_one
 from kubepreview.render.sources import Rendered
 
 
@@ -68,15 +69,19 @@ async def _up(caller: Caller, facts: Facts, options: ScopeOptions, connection: C
     target = with_config(options, repository.config)
     wanted = declared(facts, caller, repository.root)
     built = rendering.images(how.image, repository.config.images)
+    name = names.preview_name(wanted.pull_request.number)
     async with connect(connection, caller) as client:
-        project = (await previews.get_project(client, target)).spec
+        async with as_one() as group:
+            asking = group.create_task(previews.get_project(client, target))
+            finding = group.create_task(client.find(PREVIEWS, name, target.namespace))
+        project, present = asking.result().spec, finding.result()
         place = place_of(project, wanted.pull_request.number)
         rendered = await rendering.objects_of(
             repository, built, place, rendering.resolver(caller), caller.streams
         )
         if not how.skip_precheck:
             _precheck(rendered, project, wanted)
-        obj = await _preview(client, target, wanted, rendered, caller)
+        obj = _preview(target, wanted, rendered, present, caller.now())
         written = await writing.apply(client, obj, dry_run=how.dry_run)
         if how.dry_run:
             write_data(caller.streams, obj, "json" if how.output == "json" else "yaml")
@@ -88,11 +93,10 @@ async def _up(caller: Caller, facts: Facts, options: ScopeOptions, connection: C
     _print(written, project, how.output, caller.streams)
 
 
-async def _preview(
-    client: Client, target: Scope, wanted: Declared, rendered: Rendered, caller: Caller
+def _preview(
+    target: Scope, wanted: Declared, rendered: Rendered, present: Object | None, now: dt.datetime
 ) -> Object:
-    present = await client.find(PREVIEWS, names.preview_name(wanted.pull_request.number), target.namespace)
-    observed_at = writing.time_to_declare(wanted, previews.decode(present) if present else None, caller.now())
+    observed_at = writing.time_to_declare(wanted, previews.decode(present) if present else None, now)
     entry = Entry(service=rendered.entry.service, port=rendered.entry.port, path=rendered.entry.path)
     return writing.open_preview(target, wanted, rendered.objects, entry, observed_at)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Sequence
 from typing import Final
@@ -32,6 +33,9 @@ _STEADY_S: Final = 60.0
 _REFUSED_S: Final = 30.0
 _WAITING_S: Final = 0.02
 _SETTLING_S: Final = 1.0
+# Before the look at what was applied: nothing runs sooner, and to look at once would take from the pods the
+# processor that they start on.
+_APPLIED_S: Final = 0.15
 _CLOSING_S: Final = 0.2
 _MOST_PATIENT_S: Final = 10.0
 # How long one visit waits for the ingress to follow, once, when the pods have just become available.
@@ -122,6 +126,8 @@ async def _converge(preview: Preview, asked: Wanted, tools: Tools) -> _Converged
         refusals = await act(tools.cluster, actions, record)
         if refusals:
             return _Converged(current, observed, actions, refusals)
+        if any(isinstance(action, plan.ApplyObjects) for action in actions):
+            await asyncio.sleep(_APPLIED_S)
     return _Converged(current, observed, (plan.Wait("the apiserver to show what was written"),))
 
 
