@@ -60,6 +60,9 @@ COMMANDS: Final[Mapping[str, Row]] = {
         summary="Print a preview's link, or open it.",
         section=_PREVIEW,
     ),
+    "extend": Row(
+        target="kubepreview.cli.extend:extend", summary="Give a preview more time.", section=_PREVIEW
+    ),
     "down": Row(
         target="kubepreview.cli.down:down",
         summary="Close a preview and wait for the receipt.",

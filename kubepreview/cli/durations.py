@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from kubepreview.core import config
+from kubepreview.core import durations
 
 
 class Duration(click.ParamType[int]):
@@ -18,9 +18,20 @@ class Duration(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Parse it, or tell how it is written."""
         try:
-            return config.seconds(value)
+            return durations.seconds(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class DurationText(click.ParamType[str]):
+    """The same as it was written, for the cluster to count with."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check it, or tell how it is written."""
+        Duration().convert(value, param, ctx)
+        return str(value)
 
 
 def timeout_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

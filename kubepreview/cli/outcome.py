@@ -91,22 +91,42 @@ def closing(preview: Preview, asked: Asked) -> Waiting | Ended:
     return Waiting(steps, _seen(preview))
 
 
+def extending(preview: Preview, asked: Asked) -> Waiting | Ended:
+    """Whether the controller has taken note of what was asked about the time it lives."""
+    is_known = _is_current(preview)
+    error = _replaced(preview) if preview.metadata.uid != asked.uid else _closed(preview)
+    steps = (Step("taken note of", "done" if is_known else "running"),)
+    return Ended(steps, error) if error or is_known else Waiting(steps, _seen(preview))
+
+
 def _taken_away(preview: Preview, asked: Asked) -> KubepreviewError | None:
     """Whether somebody has since asked for something else."""
-    number, now = preview.spec.pull_request.number, preview.spec.revision
+    now = preview.spec.revision
     if preview.metadata.uid != asked.uid:
         return _replaced(preview)
-    if preview.spec.state == _CLOSED:
-        return Refused(
-            f"the preview of pull request {number} was closed at {moment(now.observed_at)}",
-            hint=f"`kubepreview status {number}` shows its receipt; a later `up` opens it again",
-        )
+    if closed := _closed(preview):
+        return closed
     if now.sha != asked.revision.sha:
         return Refused(
             f"revision {asked.revision.sha[:7]} was superseded by {now.sha} of {moment(now.observed_at)}",
             hint="nothing is wrong: the preview shows the later commit, which has its own `up`",
         )
     return None
+
+
+def _closed(preview: Preview) -> KubepreviewError | None:
+    number = preview.spec.pull_request.number
+    if preview.spec.state != _CLOSED:
+        return None
+    if preview.spec.state_reason == "Expired":
+        return Refused(
+            f"the preview of pull request {number} has expired: nobody used it",
+            hint="`kubepreview up` opens it again",
+        )
+    return Refused(
+        f"the preview of pull request {number} was closed at {moment(preview.spec.revision.observed_at)}",
+        hint=f"`kubepreview status {number}` shows its receipt; a later `up` opens it again",
+    )
 
 
 def _replaced(preview: Preview) -> KubepreviewError:

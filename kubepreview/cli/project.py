@@ -67,6 +67,12 @@ def project() -> None:
 )
 @click.option("--revision-path", default="", help="A path whose answer contains the commit's SHA.")
 @click.option("--daemon-sets", type=click.Choice(["Deployment", "Keep"]), default="Deployment")
+@click.option(
+    "--time-to-live",
+    default="7d",
+    show_default=True,
+    help="A preview that nobody used for so long is closed.",
+)
 @click.option("--quota-cpu", default="", help="Of one preview, like each --quota.  [default: 8]")
 @click.option("--quota-memory", default="", help="[default: 8Gi]")
 @click.option("--quota-ephemeral-storage", default="", help="[default: 10Gi]")

@@ -80,6 +80,7 @@ def _facts(preview: Preview, now: dt.datetime) -> Iterator[str]:
         ("asked", f"{spec.revision.sha} (pull request as of {moment(spec.revision.observed_at)})"),
         ("served", still if spec.state == "Open" else ""),
         ("pods", preview.status.pods),
+        ("expires", _expiry(preview, now)),
         ("namespace", preview.status.namespace),
         ("author", spec.pull_request.author),
         ("page", spec.pull_request.url),
@@ -87,6 +88,16 @@ def _facts(preview: Preview, now: dt.datetime) -> Iterator[str]:
     for name, value in rows:
         if value:
             yield f"{name:<10} {value}"
+
+
+def _expiry(preview: Preview, now: dt.datetime) -> str:
+    activity, expires_at = preview.status.activity, preview.status.expires_at
+    if activity is None:
+        return ""
+    last = f"last {activity.kind.lower()} {age(now - activity.at)} ago"
+    if expires_at is None:
+        return f"never; it is kept ({last})"
+    return f"in {age(expires_at - now)}, at {moment(expires_at)} ({last})"
 
 
 def _conditions(preview: Preview, now: dt.datetime) -> Iterator[tuple[str, ...]]:

@@ -22,7 +22,7 @@ from kubepreview.cli.rendering import image_option, place_of, root_option
 from kubepreview.cli.scope import Scope, ScopeOptions, scope_options, with_config
 from kubepreview.cli.streams import Streams
 from kubepreview.cli.writing import Declared
-from kubepreview.core import config, names, precheck
+from kubepreview.core import durations, names, precheck
 from kubepreview.core.model import Entry, Object, Preview, ProjectSpec
 from kubepreview.errors import Refused
 from kubepreview.kube.resources import PREVIEWS
@@ -118,7 +118,7 @@ def _precheck(rendered: Rendered, project: ProjectSpec, wanted: Declared) -> Non
 
 
 def _wait(repository: Repository, wanted: Declared, how: How) -> awaiting.Wait:
-    timeout_s = how.timeout or config.seconds(repository.config.timeout)
+    timeout_s = how.timeout or durations.seconds(repository.config.timeout)
     return awaiting.Wait(what=f"{wanted.sha[:7]} to be served", judge=outcome.opening, timeout_s=timeout_s)
 
 

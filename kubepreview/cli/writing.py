@@ -1,8 +1,9 @@
-"""The two writes of the command line: open a preview, close a preview. The apiserver keeps the fence."""
+"""The writes of the command line: open, close or extend a preview. The apiserver keeps the fence."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
@@ -22,6 +23,13 @@ _TRIES = 10
 NO_SHA = "0" * 40
 
 
+class Wish(Struct, frozen=True, kw_only=True):
+    """For how much longer a preview is wanted, or whether for ever; None and empty change nothing."""
+
+    duration: str = ""
+    keep: bool | None = None
+
+
 class Declared(Struct, frozen=True, kw_only=True):
     """What is known of the pull request. Without `observed_at`, a person declares it now."""
 
@@ -39,6 +47,7 @@ def open_preview(
         "pullRequest": wire(declared.pull_request),
         "revision": wire(Revision(sha=declared.sha, observed_at=observed_at)),
         "state": "Open",
+        "stateReason": "Requested",
         "entry": {"service": entry.service, "port": entry.port, "path": entry.path},
         "manifests": list(manifests),
     }
@@ -66,14 +75,44 @@ async def apply(client: Client, obj: Object, *, dry_run: bool = False) -> Previe
 
 async def close(client: Client, scope: Scope, declared: Declared, now: dt.datetime) -> Preview:
     """Close it, or leave a tombstone where there is none, so that a late `up` is fenced."""
-    name = names.preview_name(declared.pull_request.number)
+
+    async def write(present: Preview | None) -> Preview:
+        if present is None:
+            return await _bury(client, scope, declared, declared.observed_at or now)
+        return await _close(client, present, declared, now)
+
+    return await _write(client, scope, declared.pull_request.number, write)
+
+
+async def extend(client: Client, scope: Scope, number: int, wish: Wish) -> Preview:
+    """Ask for more time; Refused if it is closed."""
+
+    async def write(present: Preview | None) -> Preview:
+        if present is None or present.spec.state == "Closed":
+            raise Refused(
+                f"the preview of pull request {number} is closed, and there is nothing to extend",
+                hint="`kubepreview up` opens it again",
+            )
+        lifetime: Object = {} if wish.keep is None else {"keep": wish.keep}
+        if wish.duration:
+            # Whoever asks of the same generation has a conflict, and looks again: no two wishes are one.
+            name = f"generation-{present.metadata.generation}"
+            lifetime["extension"] = {"id": name, "duration": wish.duration}
+        return await _patch(client, present, {"lifetime": lifetime})
+
+    return await _write(client, scope, number, write)
+
+
+async def _write(
+    client: Client, scope: Scope, number: int, write: Callable[[Preview | None], Awaitable[Preview]]
+) -> Preview:
+    """Read, write what follows from it, and begin anew if somebody else wrote in between."""
+    name = names.preview_name(number)
     conflict: Conflict | None = None
     for _ in range(_TRIES):
         present = await client.find(PREVIEWS, name, scope.namespace)
         try:
-            if present is None:
-                return await _bury(client, scope, declared, declared.observed_at or now)
-            return await _patch(client, previews.decode(present), declared, now)
+            return await write(previews.decode(present) if present else None)
         except (WriteConflict, AlreadyExists) as error:
             conflict = error
         except Invalid as error:
@@ -94,17 +133,23 @@ async def _bury(client: Client, scope: Scope, declared: Declared, observed_at: d
     return previews.decode(await client.create(PREVIEWS, tombstone, scope.namespace))
 
 
-async def _patch(client: Client, present: Preview, declared: Declared, now: dt.datetime) -> Preview:
-    last = present.spec.revision.observed_at
-    if present.spec.state == "Closed" and (declared.observed_at or last) <= last:
+async def _close(client: Client, present: Preview, declared: Declared, now: dt.datetime) -> Preview:
+    spec, last = present.spec, present.spec.revision.observed_at
+    is_closed = spec.state == "Closed" and spec.state_reason == "Requested"
+    if is_closed and (declared.observed_at or last) <= last:
         return present
     # An event is told as it was, so that the fence judges it; a person's word is the latest there is.
     observed_at = declared.observed_at or max(now, last)
-    patch = {
-        "metadata": {"resourceVersion": present.metadata.resource_version},
-        "spec": {"state": "Closed", "revision": {"observedAt": wire(observed_at)}},
-    }
+    revision = {"observedAt": wire(observed_at)}
+    return await _patch(
+        client, present, {"state": "Closed", "stateReason": "Requested", "revision": revision}
+    )
+
+
+async def _patch(client: Client, present: Preview, spec: Object) -> Preview:
+    """Change these fields; WriteConflict if it is not as it was read any more."""
     meta = present.metadata
+    patch = {"metadata": {"resourceVersion": meta.resource_version}, "spec": spec}
     return previews.decode(await client.patch(PREVIEWS, meta.name, patch, meta.namespace))
 
 

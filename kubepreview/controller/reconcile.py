@@ -13,11 +13,12 @@ from msgspec.structs import replace
 
 from kubepreview.controller.act import act, no_record
 from kubepreview.controller.observe import find_namespace, look_at_all, observe
-from kubepreview.controller.report import failure_of, record_inventory, write_status
+from kubepreview.controller.report import expire, failure_of, record_inventory, write_status
 from kubepreview.controller.tools import Tools
 from kubepreview.core import conditions, kinds, plan, status
-from kubepreview.core.acceptance import Accepted, Rejected, accept
+from kubepreview.core.acceptance import Accepted, accept, without_project
 from kubepreview.core.health import Health, health
+from kubepreview.core.lifecycle import Lifespan, lifespan
 from kubepreview.core.model import ObjectRef, Preview, PreviewProject
 from kubepreview.core.observed import Answer, Observed
 from kubepreview.core.wanted import Wanted, wanted
@@ -58,11 +59,27 @@ async def reconcile(key: Key, tools: Tools) -> float | None:
     if preview.spec.state == "Closed":
         return await _close(preview, tools)
     project = next((each for each in projects if each["metadata"]["name"] == preview.spec.project), None)
-    verdict = accept(preview, msgspec.convert(project, PreviewProject) if project else None)
-    if isinstance(verdict, Rejected):
-        await write_status(tools, preview, status.status_of_rejected(preview, verdict, tools.now()))
+    if project is None:
+        await write_status(
+            tools, preview, status.status_of_rejected(preview, without_project(preview), tools.now())
+        )
         return _STEADY_S
-    return await _open(preview, verdict, tools)
+    return await _open(preview, msgspec.convert(project, PreviewProject), tools)
+
+
+async def _open(preview: Preview, project: PreviewProject, tools: Tools) -> float:
+    life = lifespan(preview, project.spec, tools.now())
+    if life.is_over(tools.now()) and tools.cluster.clock.is_steady():
+        await expire(tools, preview)
+        return _CLOSING_S
+    verdict = accept(preview, project)
+    if isinstance(verdict, Accepted):
+        again_after_s = await _build(preview, verdict, life, tools)
+    else:
+        rejected = status.status_of_rejected(preview, verdict, tools.now(), life)
+        await write_status(tools, preview, rejected)
+        again_after_s = _STEADY_S
+    return life.look_again_after_s(again_after_s, tools.now())
 
 
 class _Converged(Struct, frozen=True):
@@ -84,7 +101,7 @@ class _Converged(Struct, frozen=True):
         return next((each.what for each in self.actions if isinstance(each, plan.Wait)), "")
 
 
-async def _open(preview: Preview, accepted: Accepted, tools: Tools) -> float:
+async def _build(preview: Preview, accepted: Accepted, life: Lifespan, tools: Tools) -> float:
     asked = wanted(accepted.project, preview, accepted.entry)
     reached = await _converge(preview, asked, tools)
     preview, observed = reached.preview, reached.observed
@@ -92,6 +109,7 @@ async def _open(preview: Preview, accepted: Accepted, tools: Tools) -> float:
     answer = await _ask(reached, accepted, asked, judged, tools)
     trouble = judged.trouble if reached.is_applied else None
     visit = status.Visit(
+        lifespan=life,
         wanted=asked,
         observed=observed,
         health=judged,

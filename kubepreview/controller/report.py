@@ -9,10 +9,12 @@ import msgspec
 
 from kubepreview.controller.tools import Tools
 from kubepreview.core import conditions, keys
-from kubepreview.core.model import Failure, Object, ObjectRef, Preview, PreviewStatus
+from kubepreview.core.model import Condition, Failure, Object, ObjectRef, Preview, PreviewStatus
 from kubepreview.core.pods import Trouble
 from kubepreview.errors import KubepreviewError
 from kubepreview.kube import events
+from kubepreview.kube.errors import ObjectNotFound, WriteConflict
+from kubepreview.kube.resources import PREVIEWS
 
 _LOG_LINES = 20
 _LOG_LINE_CHARACTERS = 512
@@ -23,13 +25,16 @@ _NO_LOG = "unable to retrieve container logs for "
 
 
 async def write_status(tools: Tools, preview: Preview, new: PreviewStatus) -> Preview:
-    """The preview with its new status; nothing is sent when nothing changed."""
+    """The preview with its new status; nothing is sent when nothing changed.
+
+    The rest of it stays as this visit has read it: a spec that was written since is for the next one.
+    """
     if new == preview.status:
         return preview
     answer = await tools.cluster.apply(
         {**_identity(preview), "status": msgspec.to_builtins(new)}, manager=keys.MANAGER, subresource="status"
     )
-    written = msgspec.convert(answer, Preview)
+    written = msgspec.structs.replace(preview, status=msgspec.convert(answer, Preview).status)
     await _tell(tools, preview, written)
     return written
 
@@ -39,6 +44,20 @@ async def record_inventory(tools: Tools, preview: Preview, refs: Sequence[Object
     if set(refs) <= set(preview.status.inventory):
         return preview
     return await write_status(tools, preview, msgspec.structs.replace(preview.status, inventory=tuple(refs)))
+
+
+async def expire(tools: Tools, preview: Preview) -> None:
+    """Close it because nobody uses it; not if anything was written to it since it was read."""
+    metadata = preview.metadata
+    patch = {
+        "metadata": {"uid": metadata.uid, "resourceVersion": metadata.resource_version},
+        "spec": {"state": "Closed", "stateReason": "Expired"},
+    }
+    try:
+        await tools.cluster.patch(PREVIEWS, metadata.name, patch, metadata.namespace)
+    except (WriteConflict, ObjectNotFound):
+        return
+    tools.log.info("preview expired", preview=f"{metadata.namespace}/{metadata.name}")
 
 
 async def failure_of(tools: Tools, preview: Preview, space: str, trouble: Trouble | None) -> Failure | None:
@@ -94,35 +113,47 @@ def _identity(preview: Preview) -> Object:
 async def _tell(tools: Tools, before: Preview, after: Preview) -> None:
     """One line in the log when Ready says something else, and one Event unless that is only on the way.
 
-    Ready repeats the first condition that is not True, so nothing is left out.
+    Ready repeats the first condition that is not True, so nothing is left out but the end that is near.
     """
-    old = conditions.find(before.status, conditions.READY)
-    ready = conditions.find(after.status, conditions.READY)
-    if ready is None or (old and (old.status, old.reason) == (ready.status, ready.reason)):
-        return
-    tools.log.info(
-        "preview changed",
-        preview=f"{after.metadata.namespace}/{after.metadata.name}",
-        ready=ready.status,
-        reason=ready.reason,
-        message=ready.message,
-    )
-    if ready.reason in _ON_THE_WAY:
-        return
+    ready = _news(before, after, conditions.READY)
+    if ready is not None:
+        tools.log.info(
+            "preview changed",
+            preview=f"{after.metadata.namespace}/{after.metadata.name}",
+            ready=ready.status,
+            reason=ready.reason,
+            message=ready.message,
+        )
+        if ready.reason not in _ON_THE_WAY:
+            await _emit(tools, after, ready, is_good=ready.reason in _GOOD_ENDS)
+    expiring = _news(before, after, conditions.EXPIRING)
+    if expiring is not None and expiring.status == "True":
+        await _emit(tools, after, expiring, is_good=False)
+
+
+def _news(before: Preview, after: Preview, kind: str) -> Condition | None:
+    """The condition, if it says something else than before."""
+    old, new = conditions.find(before.status, kind), conditions.find(after.status, kind)
+    if new is None or (old and (old.status, old.reason) == (new.status, new.reason)):
+        return None
+    return new
+
+
+async def _emit(tools: Tools, preview: Preview, said: Condition, *, is_good: bool) -> None:
     try:
         await events.emit(
             tools.cluster,
-            regarding=_identity(after),
-            type="Normal" if ready.reason in _GOOD_ENDS else "Warning",
-            reason=ready.reason,
+            regarding=_identity(preview),
+            type="Normal" if is_good else "Warning",
+            reason=said.reason,
             action="Reconcile",
-            note=ready.message or ready.reason,
+            note=said.message or said.reason,
             controller=keys.GROUP + "/controller",
             now=tools.now,
         )
     except KubepreviewError as error:
         # The status, which is written, is the truth; an Event is only its echo.
-        tools.log.warning("event not written", reason=ready.reason, error=error.message)
+        tools.log.warning("event not written", reason=said.reason, error=error.message)
 
 
 # Reasons that belong to the ordinary course of things, and are gone in a moment.

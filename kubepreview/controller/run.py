@@ -55,9 +55,7 @@ async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
     async with Client(settings.credentials) as cluster, Prober() as prober:
         watches = Watches(cluster, queue)
         election = LeaderElection(cluster, settings.namespace, keys.CONTROLLER, settings.identity, now=now)
-        tools = Tools(
-            cluster=cluster.guarded_by(election.check), prober=prober, now=now, metrics=metrics, log=log
-        )
+        tools = Tools(cluster=cluster.guarded_by(election.check), prober=prober, metrics=metrics, log=log)
 
         async def lead() -> None:
             log.info("leading", identity=settings.identity)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 
 import structlog
 from msgspec import Struct
@@ -14,13 +13,16 @@ from kubepreview.kube.client import Client
 
 
 class Tools(Struct, frozen=True, kw_only=True):
-    """The cluster, the way in from outside, the clock, and the two places where things are told.
+    """The cluster, the way in from outside, and the two places where things are told.
 
     `cluster` is guarded by the lease: a request of one who no longer leads is never sent.
     """
 
     cluster: Client
     prober: Prober
-    now: Callable[[], dt.datetime]
     metrics: Metrics
     log: structlog.stdlib.BoundLogger
+
+    def now(self) -> dt.datetime:
+        """The cluster's time. Every visit begins with a question to the cluster, so it is known."""
+        return self.cluster.clock.now()

@@ -30,14 +30,17 @@ class Rejected(Struct, frozen=True):
     message: str
 
 
-def accept(preview: Preview, project: PreviewProject | None) -> Accepted | Rejected:
+def without_project(preview: Preview) -> Rejected:
+    """The verdict where the project is not there."""
+    return Rejected(
+        "ProjectNotFound",
+        f"PreviewProject {preview.metadata.namespace}/{preview.spec.project} does not exist; "
+        "create it with `kubepreview project create`",
+    )
+
+
+def accept(preview: Preview, project: PreviewProject) -> Accepted | Rejected:
     """Judge an open preview against its project."""
-    if project is None:
-        return Rejected(
-            "ProjectNotFound",
-            f"PreviewProject {preview.metadata.namespace}/{preview.spec.project} does not exist; "
-            "create it with `kubepreview project create`",
-        )
     entry = preview.spec.entry
     if not isinstance(entry, Entry):
         return Rejected("EntryMissing", "spec.entry is missing: name the Service, port and path to serve")

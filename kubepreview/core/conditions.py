@@ -12,6 +12,7 @@ AVAILABLE: Final = "Available"
 SERVED: Final = "Served"
 READY: Final = "Ready"
 ASLEEP: Final = "Asleep"
+EXPIRING: Final = "Expiring"
 
 
 def find(status: PreviewStatus, kind: str) -> Condition | None:

@@ -34,8 +34,6 @@ _TYPES: Final = {
     "number": "a number",
     "boolean": "true or false",
 }
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
 # `render` resolves symbolic links and refuses what lies outside the tree; an absolute path never fits.
 Inside = Annotated[str, Meta(pattern=r"^[^/]", max_length=512)]
 Wait = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}[smhd]$", examples=["90s", "5m", "1h"])]
@@ -127,14 +125,6 @@ class Config(_Part, frozen=True, kw_only=True):
 def control_namespace(project: str) -> str:
     """Where a project's Previews live unless the file says otherwise."""
     return f"{project}-previews"
-
-
-def seconds(text: str) -> int:
-    """``90s``, ``5m``, ``1h`` or ``2d`` in seconds; ValueError for anything else."""
-    number, unit = text[:-1], text[-1:]
-    if unit not in _SECONDS or not (number.isascii() and number.isdigit()) or not int(number):
-        raise ValueError(f"{text!r} is not a duration; write for example 90s, 5m or 1h")
-    return int(number) * _SECONDS[unit]
 
 
 def schema() -> dict[str, Any]:

@@ -41,7 +41,7 @@ _SPEC_RULES: Final = (
     },
     {
         "rule": (
-            "oldSelf.state == 'Open' || self.state == 'Closed'"
+            "oldSelf.state == 'Open' || self.state == 'Closed' || oldSelf.stateReason == 'Expired'"
             " || self.revision.observedAt > oldSelf.revision.observedAt"
         ),
         "message": f"{FENCED} this preview was closed; only a later revision.observedAt opens it again",
@@ -149,6 +149,7 @@ def _structural(node: Any, components: Mapping[str, Any]) -> Any:
         for key, value in node.items()
         if not (
             (key == "title" and isinstance(value, str))
+            or (key == "examples" and isinstance(value, list))
             or (key == "default" and value in ("", None, [], {}))
             or (key == "required" and not value)
         )

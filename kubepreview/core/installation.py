@@ -117,6 +117,8 @@ def _controller_role() -> Object:
         keys.CONTROLLER,
         [
             _rule(keys.GROUP, ["previews", "previewprojects"], _READ),
+            # Patched when one has expired: the state alone is changed.
+            _rule(keys.GROUP, ["previews"], ("patch",)),
             _rule(keys.GROUP, ["previews/status"], ("patch", "update")),
             _rule("", ["namespaces"], (*_READ, "create", "patch", "delete")),
             _rule("", ["resourcequotas", "limitranges", "serviceaccounts"], guards),

@@ -2,7 +2,7 @@
 
 They are the one source: the CRDs (`core.crd`), the validation of what comes from the apiserver, and
 the reference page are made of these classes and their descriptions. Field names are camelCase on the
-wire. Times are RFC 3339, always with an offset; durations are written ``30m``, ``8h`` or ``7d``.
+wire. Times are RFC 3339, always with an offset; durations are written ``90s``, ``30m``, ``8h`` or ``7d``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EmbeddedObject = Annotated[
 # RFC 1123 names, as the apiserver checks them; 63 because the name becomes a label value too.
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
 Host = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
-Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}[mhd]$", examples=["30m", "8h", "7d"])]
+Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}[smhd]$", examples=["90s", "30m", "8h", "7d"])]
 # What may stand in a route: no character that any ingress controller has ever expanded (CVE-2026-24512).
 UrlPath = Annotated[str, Meta(pattern=r"^/[A-Za-z0-9._~/-]{0,128}$")]
 # SHA-1 and SHA-256 repositories.
@@ -152,6 +152,14 @@ class ProjectSpec(Wire, frozen=True, kw_only=True):
     forks: Annotated[
         Literal["Off", "Approved"], Meta(description="Whether pull requests from forks may have a preview.")
     ] = "Off"
+    time_to_live: Annotated[
+        Duration,
+        Meta(
+            description=(
+                "A preview that nobody has used for so long is closed. Its status says so a day before."
+            )
+        ),
+    ] = "7d"
 
 
 class Metadata(Wire, frozen=True, kw_only=True):
@@ -210,6 +218,20 @@ class Entry(Wire, frozen=True, kw_only=True):
     path: UrlPath = "/"
 
 
+class Extension(Wire, frozen=True, kw_only=True):
+    """A wish for more time. It is granted once for each `id`, when the controller first sees it."""
+
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}$", description="Made anew for every wish.")]
+    duration: Annotated[Duration, Meta(description="How much later than it would the preview expires.")]
+
+
+class Lifetime(Wire, frozen=True, kw_only=True):
+    """What somebody asked for beyond the project's timeToLive."""
+
+    keep: Annotated[bool, Meta(description="It does not expire while this is true.")] = False
+    extension: Extension | None = None
+
+
 class PreviewSpec(Wire, frozen=True, kw_only=True):
     """What is asked for. Written by continuous integration, kept by the apiserver's rules."""
 
@@ -222,6 +244,11 @@ class PreviewSpec(Wire, frozen=True, kw_only=True):
         Literal["Open", "Closed"],
         Meta(description="Closed tears down; to open again takes a later revision.observedAt."),
     ] = "Open"
+    state_reason: Annotated[
+        Literal["Requested", "Expired"],
+        Meta(description="Why it is in this state: somebody asked for it, or it was not used any more."),
+    ] = "Requested"
+    lifetime: Lifetime | None = None
     entry: Entry | UnsetType = UNSET
     manifests: Annotated[
         tuple[EmbeddedObject, ...],
@@ -269,6 +296,20 @@ class Failure(Wire, frozen=True, kw_only=True):
     log_tail: Annotated[tuple[Annotated[str, Meta(max_length=512)], ...], Meta(max_length=20)] = ()
 
 
+class Activity(Wire, frozen=True, kw_only=True):
+    """The last thing that somebody did with the preview, by the cluster's clock."""
+
+    at: Time
+    kind: Literal["Change", "Extension"]
+
+
+class Granted(Wire, frozen=True, kw_only=True):
+    """The extension that was granted last."""
+
+    id: Annotated[str, Meta(max_length=64)]
+    until: Time
+
+
 class Receipt(Wire, frozen=True, kw_only=True):
     """What was there, when each part was seen gone, and what will not go."""
 
@@ -307,6 +348,12 @@ class PreviewStatus(Wire, frozen=True, kw_only=True):
     pods: Annotated[str, Meta(description="Ready pods of wanted pods, for example 1/2.")] = ""
     failure: Failure | None = None
     inventory: Annotated[tuple[ObjectRef, ...], Meta(max_length=200)] = ()
+    activity: Activity | None = None
+    extension: Granted | None = None
+    expires_at: Annotated[
+        Time | None,
+        Meta(description="When it closes if nobody does anything with it; never while it is kept."),
+    ] = None
     receipt: Receipt | None = None
 
 

@@ -39,6 +39,7 @@ class Given(Struct, frozen=True, kw_only=True):
     image_prefixes: tuple[str, ...] = ()
     revision_path: str = ""
     daemon_sets: str = ""
+    time_to_live: str = ""
     quota: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -88,6 +89,7 @@ def project_spec(given: Given, seen: Seen) -> ProjectSpec:
         "quota": dict(given.quota),
         "revisionPath": given.revision_path,
         "daemonSets": given.daemon_sets or "Deployment",
+        "timeToLive": given.time_to_live or "7d",
     }
     return _checked(given, chosen)
 

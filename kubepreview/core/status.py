@@ -1,6 +1,6 @@
 """From what was seen to what is said: conditions with a reason and a message, true or Unknown.
 
-The six conditions are present from the first visit. Ready repeats the first of the others that is not
+All conditions are present from the first visit. Ready repeats the first of the others that is not
 True, so that one line tells the whole story.
 """
 
@@ -16,8 +16,9 @@ from msgspec import Struct
 
 from kubepreview.core.acceptance import Rejected
 from kubepreview.core.blockers import blockers, held_objects
-from kubepreview.core.conditions import ACCEPTED, APPLIED, ASLEEP, AVAILABLE, READY, SERVED, find
+from kubepreview.core.conditions import ACCEPTED, APPLIED, ASLEEP, AVAILABLE, EXPIRING, READY, SERVED, find
 from kubepreview.core.health import Health
+from kubepreview.core.lifecycle import Lifespan
 from kubepreview.core.model import (
     Condition,
     Failure,
@@ -50,6 +51,7 @@ class Visit(Struct, frozen=True, kw_only=True):
     that must come first. `failure`: the trouble, with its last log lines.
     """
 
+    lifespan: Lifespan
     wanted: Wanted
     observed: Observed
     health: Health
@@ -59,8 +61,13 @@ class Visit(Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
 
 
-def status_of_rejected(preview: Preview, verdict: Rejected, now: dt.datetime) -> PreviewStatus:
-    """A preview that may not be built; what an earlier revision left keeps running and stays on record."""
+def status_of_rejected(
+    preview: Preview, verdict: Rejected, now: dt.datetime, lifespan: Lifespan | None = None
+) -> PreviewStatus:
+    """A preview that may not be built; what an earlier revision left keeps running and stays on record.
+
+    Without a project nothing is known of its `lifespan`.
+    """
     unknown = (Said(kind, "Unknown", "NotAccepted") for kind in (APPLIED, AVAILABLE, SERVED))
     said = (Said(ACCEPTED, "False", verdict.reason, verdict.message), *unknown)
     before = preview.status
@@ -77,6 +84,7 @@ def status_of_rejected(preview: Preview, verdict: Rejected, now: dt.datetime) ->
             pods=before.pods,
             inventory=before.inventory,
         ),
+        lifespan,
     )
 
 
@@ -99,6 +107,7 @@ def status_of_open(preview: Preview, visit: Visit, now: dt.datetime) -> PreviewS
             failure=visit.failure,
             inventory=_inventory(preview, visit, applied),
         ),
+        visit.lifespan,
     )
 
 
@@ -107,7 +116,7 @@ def status_of_closed(preview: Preview, observed: Observed, now: dt.datetime) -> 
     receipt = _receipt(preview, observed, now)
     is_gone = receipt is None or receipt.namespace_gone_at is not None
     reason = "Closed" if is_gone else ("Blocked" if receipt and receipt.blockers else "Closing")
-    message = _closing_message(receipt, is_gone=is_gone)
+    message = _closing_message(preview, receipt, is_gone=is_gone)
     said = tuple(Said(kind, "False", reason, message) for kind in (APPLIED, AVAILABLE, SERVED))
     return _status(
         preview,
@@ -121,15 +130,44 @@ def status_of_closed(preview: Preview, observed: Observed, now: dt.datetime) -> 
     )
 
 
-def _status(preview: Preview, said: Sequence[Said], now: dt.datetime, rest: PreviewStatus) -> PreviewStatus:
+def _status(
+    preview: Preview,
+    said: Sequence[Said],
+    now: dt.datetime,
+    rest: PreviewStatus,
+    lifespan: Lifespan | None = None,
+) -> PreviewStatus:
     first_not_true = next((each for each in said if each.status != "True"), None)
     if first_not_true is None:
         ready = Said(READY, "True", "Ready", f"{preview.spec.revision.sha[:7]} is served")
     else:
         ready = Said(READY, "False", first_not_true.reason, first_not_true.message)
-    conditions = tuple(_dated(preview, each, now) for each in (*said, ready, Said(ASLEEP, "False", "Awake")))
+    everything = (*said, ready, Said(ASLEEP, "False", "Awake"), _expiring(preview, lifespan))
     return msgspec.structs.replace(
-        rest, observed_generation=preview.metadata.generation, conditions=conditions
+        rest,
+        observed_generation=preview.metadata.generation,
+        conditions=tuple(_dated(preview, each, now) for each in everything),
+        activity=lifespan.activity if lifespan else None,
+        extension=lifespan.extension if lifespan else None,
+        expires_at=lifespan.expires_at if lifespan else None,
+    )
+
+
+def _expiring(preview: Preview, lifespan: Lifespan | None) -> Said:
+    if preview.spec.state == "Closed":
+        return Said(EXPIRING, "False", "Closed")
+    if lifespan is None:
+        return Said(EXPIRING, "Unknown", "ProjectNotFound", "the project says how long it lives")
+    if lifespan.expires_at is None:
+        return Said(EXPIRING, "False", "Kept")
+    if lifespan.warned_at is None:
+        return Said(EXPIRING, "False", "InUse")
+    return Said(
+        EXPIRING,
+        "True",
+        "ExpiresSoon",
+        f"it closes at {lifespan.expires_at:%Y-%m-%dT%H:%M:%SZ} unless somebody uses it; "
+        f"`kubepreview extend {preview.spec.pull_request.number} --for 3d` gives it more time",
     )
 
 
@@ -254,11 +292,12 @@ def _seen_gone(before: dt.datetime | None, now: dt.datetime, *, is_left: bool) -
     return None if is_left else (before or now)
 
 
-def _closing_message(receipt: Receipt | None, *, is_gone: bool) -> str:
+def _closing_message(preview: Preview, receipt: Receipt | None, *, is_gone: bool) -> str:
+    why = "expired" if preview.spec.state_reason == "Expired" else "closed"
     if receipt is None:
-        return "closed before anything was built"
+        return f"{why} before anything was built"
     if is_gone:
-        return f"closed; namespace {receipt.namespace} is gone"
+        return f"{why}; namespace {receipt.namespace} is gone"
     if receipt.blockers:
         return f"namespace {receipt.namespace} cannot go: {'; '.join(receipt.blockers)}"
-    return f"closing; waiting for namespace {receipt.namespace} to be gone"
+    return f"{why}; waiting for namespace {receipt.namespace} to be gone"

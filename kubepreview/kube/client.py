@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from kubepreview import __version__
 from kubepreview.kube import bodies, discovery, errors, lines, paging
 from kubepreview.kube.auth import wall_clock
+from kubepreview.kube.clock import ClusterClock
 from kubepreview.kube.credentials import Credentials, Impersonation
 from kubepreview.kube.resources import PODS, WELL_KNOWN, Object, Resource
 from kubepreview.kube.retry import Patience
@@ -72,6 +73,11 @@ class Client:
     def credentials(self) -> Credentials:
         """What this client was made of."""
         return self._session.credentials
+
+    @property
+    def clock(self) -> ClusterClock:
+        """The apiserver's time."""
+        return self._session.clock
 
     def impersonating(self, user: str, groups: Sequence[str] = ()) -> Self:
         """The same connections, acting as somebody else.

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from kubepreview.errors import Unreachable
 from kubepreview.kube import errors
 from kubepreview.kube.auth import Auth
+from kubepreview.kube.clock import ClusterClock
 from kubepreview.kube.credentials import Credentials, Impersonation
 from kubepreview.kube.retry import Backoff, Patience
 from kubepreview.kube.transport import Incoming, Outgoing, Transport
@@ -58,6 +59,7 @@ class Session:
         self._user_agent = user_agent
         self._transport = Transport(credentials)
         self._auth = Auth(credentials, now=now, on_certificate=self._transport.show_certificate)
+        self.clock = ClusterClock(lambda: asyncio.get_running_loop().time())
 
     async def close(self) -> None:
         """Close every connection."""
@@ -119,6 +121,7 @@ class Session:
                 if isinstance(refusal, errors.Unauthorized):
                     self._auth.forget(token)
                 raise refusal
+            self.clock.learn(answer.header("date"))
             yield answer
         finally:
             await answer.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import json
 
 import msgspec
 import pytest
@@ -10,12 +10,13 @@ import structlog
 
 from kubepreview.controller.metrics import Metrics
 from kubepreview.controller.probe import Prober
-from kubepreview.controller.report import failure_of
+from kubepreview.controller.report import failure_of, write_status
 from kubepreview.controller.tools import Tools
+from kubepreview.core import keys
 from kubepreview.core.model import Failure, PreviewStatus
 from kubepreview.core.pods import Trouble
 from kubepreview.kube.client import Client
-from tests.core.examples import NOW, preview
+from tests.core.examples import UID, preview
 from tests.kube.oddserver import answer, odd_server, status
 
 _SPACE = "rapidrar-pr-7"
@@ -30,13 +31,9 @@ _SAID = answer(200, "starting\ncannot open /etc/web.toml\n")
 _LINES = ("starting", "cannot open /etc/web.toml")
 
 
-def _now() -> dt.datetime:
-    return NOW
-
-
 def _tools(client: Client) -> Tools:
     log = structlog.stdlib.get_logger()
-    return Tools(cluster=client, prober=Prober(), now=_now, metrics=Metrics(), log=log)
+    return Tools(cluster=client, prober=Prober(), metrics=Metrics(), log=log)
 
 
 def _recorded(*lines: str) -> PreviewStatus:
@@ -84,3 +81,20 @@ async def test_the_last_words_of_one_end_are_read_once() -> None:
 
     assert failure is known.status.failure
     assert server.requests == []
+
+
+async def test_what_was_written_meanwhile_is_left_to_the_next_visit() -> None:
+    """The apiserver answers with the object as it is by now; its new spec was not looked at by this visit."""
+    known = PreviewStatus(namespace=_SPACE)
+    meanwhile = {
+        "apiVersion": keys.API_VERSION,
+        "kind": "Preview",
+        "metadata": {"name": "pr-7", "namespace": "rapidrar-previews", "uid": UID, "generation": 2},
+        "spec": msgspec.to_builtins(preview(state="Closed").spec),
+        "status": msgspec.to_builtins(known),
+    }
+    said = answer(200, json.dumps(meanwhile))
+    async with odd_server(said) as server, Client(server.credentials) as client:
+        written = await write_status(_tools(client), preview(), known)
+
+    assert written == msgspec.structs.replace(preview(), status=known)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kubepreview.core.acceptance import MAX_MANIFEST_BYTES, Accepted, Rejected, accept
+from kubepreview.core.acceptance import MAX_MANIFEST_BYTES, Accepted, Rejected, accept, without_project
 from kubepreview.core.model import Object
 
 from .examples import config_map, deployment, preview, project, service
@@ -76,7 +76,7 @@ def test_an_object_for_another_namespace_is_refused_not_moved() -> None:
 
 def test_a_missing_project_is_told_with_the_command_that_creates_it() -> None:
     """The message names the object that is looked for, and the way to make it."""
-    verdict = accept(preview(), None)
+    verdict = without_project(preview())
 
     assert isinstance(verdict, Rejected)
     assert "rapidrar-previews/rapidrar" in verdict.message

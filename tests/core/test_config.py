@@ -116,19 +116,6 @@ def test_a_file_that_is_no_mapping_is_told_as_such(document: object) -> None:
     assert "must be a mapping" in told
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("5m", 300), ("1h", 3600), ("2d", 172800)])
-def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
-    """Seconds, minutes, hours and days."""
-    assert config.seconds(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "5", "m", "0m", "-5m", "1.5h", "5 m", "\u0665m", "5w"])
-def test_anything_else_is_no_duration(text: str) -> None:
-    """A wrong duration says how a right one is written."""
-    with pytest.raises(ValueError, match="write for example 90s, 5m or 1h"):
-        config.seconds(text)
-
-
 def test_the_published_schema_is_the_one_that_is_checked() -> None:
     """What editors load is what `up` applies; KUBEPREVIEW_REWRITE_GOLDENS=1 writes it anew."""
     now = json.dumps(schema(), indent=2) + "\n"

@@ -11,6 +11,7 @@ import pytest
 from kubepreview.core import keys, kinds, status
 from kubepreview.core.acceptance import Rejected
 from kubepreview.core.health import Health
+from kubepreview.core.lifecycle import lifespan
 from kubepreview.core.model import Object, ObjectRef, PreviewStatus
 from kubepreview.core.observed import Answer, Observed
 from kubepreview.core.pods import Trouble
@@ -22,6 +23,7 @@ _SETTLED = Health(ready=1, wanted=1, is_settled=True)
 _STARTING = Health(ready=0, wanted=1, is_settled=False, waiting_for="Deployment/web: 0 of 1 pods available")
 _NEW = Answer(code=200, shas=frozenset({SHA}))
 _OLD = Answer(code=200, shas=frozenset({OLD_SHA}), detail="200 OK")
+_LIFE = lifespan(preview(), project().spec, NOW)
 _SERVED_OLD: Object = {"served": {"sha": OLD_SHA, "since": "2026-01-01T00:00:00Z"}}
 
 
@@ -31,7 +33,14 @@ def _conditions(of: PreviewStatus) -> dict[str, tuple[str, str]]:
 
 def _open(before: Object | None = None, **visit: Any) -> PreviewStatus:
     found = status.Visit(
-        **{"wanted": asked(), "observed": Observed(), "health": _SETTLED, "answer": _NEW, **visit}
+        **{
+            "lifespan": _LIFE,
+            "wanted": asked(),
+            "observed": Observed(),
+            "health": _SETTLED,
+            "answer": _NEW,
+            **visit,
+        }
     )
     return status.status_of_open(preview(status=before), found, NOW)
 
@@ -40,7 +49,9 @@ def test_ready_means_that_this_commit_was_seen() -> None:
     """The four conditions and Ready are True once the address answered with the SHA."""
     said = _open()
 
-    assert {truth for kind, (truth, _) in _conditions(said).items() if kind != "Asleep"} == {"True"}
+    assert {
+        truth for kind, (truth, _) in _conditions(said).items() if kind not in ("Asleep", "Expiring")
+    } == {"True"}
     assert said.served is not None
     assert said.served.sha == SHA
 
@@ -101,7 +112,9 @@ def test_a_condition_keeps_its_time_until_its_truth_changes() -> None:
     first = _open(health=_STARTING)
     again = status.status_of_open(
         preview(status={"conditions": [_wire(each) for each in first.conditions]}),
-        status.Visit(wanted=asked(), observed=Observed(), health=_SETTLED, answer=Answer(code=503)),
+        status.Visit(
+            lifespan=_LIFE, wanted=asked(), observed=Observed(), health=_SETTLED, answer=Answer(code=503)
+        ),
         _LATER,
     )
     since = {each.type: each.last_transition_time for each in again.conditions}
