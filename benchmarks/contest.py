@@ -56,8 +56,13 @@ def begin_at_random() -> None:
 
 
 def seconds(deed: Callable[[], object]) -> float:
-    """How long the deed took, begun at a random moment."""
+    """How long a deed of the cluster took, begun at a random moment."""
     begin_at_random()
+    return seconds_at_once(deed)
+
+
+def seconds_at_once(deed: Callable[[], object]) -> float:
+    """How long the deed took, begun now."""
     began = time.perf_counter()
     deed()
     return time.perf_counter() - began

@@ -6,7 +6,7 @@ import asyncio
 
 import click
 
-from kubepreview.cli import awaiting, outcome, previews, writing
+from kubepreview.cli import awaiting, outcome, writing
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.declaring import number_of
@@ -61,7 +61,6 @@ async def _extend(
     number, wish = what
     target = resolve_scope(options, caller)
     async with connect(connection, caller) as client:
-        await previews.get(client, target, number)
         written = await writing.extend(client, target, number, wish)
         wait = awaiting.Wait(what="to be extended", judge=outcome.extending, timeout_s=timeout_s)
         return await awaiting.until(client, written, wait, caller.streams)

@@ -94,7 +94,7 @@ def closing(preview: Preview, asked: Asked) -> Waiting | Ended:
 def extending(preview: Preview, asked: Asked) -> Waiting | Ended:
     """Whether the controller has taken note of what was asked about the time it lives."""
     is_known = _is_current(preview)
-    error = _replaced(preview) if preview.metadata.uid != asked.uid else _closed(preview)
+    error = _ended_by_others(preview, asked)
     steps = (Step("taken note of", "done" if is_known else "running"),)
     return Ended(steps, error) if error or is_known else Waiting(steps, _seen(preview))
 
@@ -102,10 +102,8 @@ def extending(preview: Preview, asked: Asked) -> Waiting | Ended:
 def _taken_away(preview: Preview, asked: Asked) -> KubepreviewError | None:
     """Whether somebody has since asked for something else."""
     now = preview.spec.revision
-    if preview.metadata.uid != asked.uid:
-        return _replaced(preview)
-    if closed := _closed(preview):
-        return closed
+    if ended := _ended_by_others(preview, asked):
+        return ended
     if now.sha != asked.revision.sha:
         return Refused(
             f"revision {asked.revision.sha[:7]} was superseded by {now.sha} of {moment(now.observed_at)}",
@@ -114,7 +112,10 @@ def _taken_away(preview: Preview, asked: Asked) -> KubepreviewError | None:
     return None
 
 
-def _closed(preview: Preview) -> KubepreviewError | None:
+def _ended_by_others(preview: Preview, asked: Asked) -> KubepreviewError | None:
+    """Whether what was awaited is not there any more, or is on its way out."""
+    if preview.metadata.uid != asked.uid:
+        return _replaced(preview)
     number = preview.spec.pull_request.number
     if preview.spec.state != _CLOSED:
         return None

@@ -33,11 +33,16 @@ async def get(client: Client, scope: Scope, number: int) -> Object:
     """The Preview as it is on the wire; NotFound says where the others are."""
     found = await client.find(PREVIEWS, names.preview_name(number), scope.namespace)
     if found is None:
-        raise NotFound(
-            f"there is no preview of pull request {number} in {scope.namespace}",
-            hint="`kubepreview list` shows those that are there",
-        )
+        raise missing(scope, number)
     return found
+
+
+def missing(scope: Scope, number: int) -> NotFound:
+    """What is said where the apiserver knows of no such Preview."""
+    return NotFound(
+        f"there is no preview of pull request {number} in {scope.namespace}",
+        hint="`kubepreview list` shows those that are there",
+    )
 
 
 def decode(obj: Object) -> Preview:

@@ -69,9 +69,8 @@ def project() -> None:
 @click.option("--daemon-sets", type=click.Choice(["Deployment", "Keep"]), default="Deployment")
 @click.option(
     "--time-to-live",
-    default="7d",
-    show_default=True,
-    help="A preview that nobody used for so long is closed.",
+    default="",
+    help="A preview that nobody used for so long is closed.  [default: 7d]",
 )
 @click.option("--quota-cpu", default="", help="Of one preview, like each --quota.  [default: 8]")
 @click.option("--quota-memory", default="", help="[default: 8Gi]")

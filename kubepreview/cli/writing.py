@@ -85,10 +85,12 @@ async def close(client: Client, scope: Scope, declared: Declared, now: dt.dateti
 
 
 async def extend(client: Client, scope: Scope, number: int, wish: Wish) -> Preview:
-    """Ask for more time; Refused if it is closed."""
+    """Ask for more time; NotFound if there is none, Refused if it is closed."""
 
     async def write(present: Preview | None) -> Preview:
-        if present is None or present.spec.state == "Closed":
+        if present is None:
+            raise previews.missing(scope, number)
+        if present.spec.state == "Closed":
             raise Refused(
                 f"the preview of pull request {number} is closed, and there is nothing to extend",
                 hint="`kubepreview up` opens it again",

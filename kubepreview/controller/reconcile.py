@@ -68,15 +68,16 @@ async def reconcile(key: Key, tools: Tools) -> float | None:
 
 
 async def _open(preview: Preview, project: PreviewProject, tools: Tools) -> float:
-    life = lifespan(preview, project.spec, tools.now())
-    if life.is_over(tools.now()) and tools.cluster.clock.is_steady():
+    now = tools.now()
+    life = lifespan(preview, project.spec, now)
+    if life.is_over(now) and tools.cluster.clock.is_steady():
         await expire(tools, preview)
         return _CLOSING_S
     verdict = accept(preview, project)
     if isinstance(verdict, Accepted):
         again_after_s = await _build(preview, verdict, life, tools)
     else:
-        rejected = status.status_of_rejected(preview, verdict, tools.now(), life)
+        rejected = status.status_of_rejected(preview, verdict, now, life)
         await write_status(tools, preview, rejected)
         again_after_s = _STEADY_S
     return life.look_again_after_s(again_after_s, tools.now())

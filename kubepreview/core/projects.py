@@ -89,7 +89,7 @@ def project_spec(given: Given, seen: Seen) -> ProjectSpec:
         "quota": dict(given.quota),
         "revisionPath": given.revision_path,
         "daemonSets": given.daemon_sets or "Deployment",
-        "timeToLive": given.time_to_live or "7d",
+        **({"timeToLive": given.time_to_live} if given.time_to_live else {}),
     }
     return _checked(given, chosen)
 
