@@ -19,6 +19,7 @@ from kubepreview.cli.caller import Caller
 from kubepreview.cli.demo_repository import EXAMPLE, Commit, Repository
 from kubepreview.cli.demo_visitor import Door, Visits, visiting
 from kubepreview.errors import Failed
+from kubepreview.kube.wait import NotYet, wait_until
 from kubepreview.localcluster import cluster as local
 from kubepreview.localcluster import configure
 
@@ -28,6 +29,7 @@ _PROGRAMS = {
     "kubectl": (str(Path(sys.executable).with_name("kubectl")),),
 }
 _HOST = "rapidrar.localhost"
+_FOLLOWS_S = 10
 _ANSWERS = 20
 
 
@@ -154,6 +156,16 @@ async def _staging(story: Story) -> None:
     story.say(await story.run("kubectl", "apply", "--kustomize", "deploy/overlays/demo"))
     rollout = ("rollout", "status", "daemonset/rapidrar", "--timeout=120s")
     story.say(await story.run("kubectl", "--namespace=rapidrar-staging", *rollout))
+    door = story.door()
+
+    async def look() -> bool | None:
+        answer = await door.get("/version")
+        if not answer.is_success:
+            raise NotYet(f"{answer.status_code} {answer.text!r}")
+        return True
+
+    # The ingress learns of the pod a moment after kubectl does.
+    await wait_until(look, what=f"http://{door.host}/version answers", timeout_s=_FOLLOWS_S)
     await _seen(story, _HOST, story.commits["main"])
 
 
