@@ -8,7 +8,10 @@ MAKEFLAGS += --no-print-directory
 # What is started often is compiled once, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-down test test-pure check lint types imports dead-code fix goldens bench setup programs environment
+# The tests that are named nowhere else below: a new folder is run without being listed.
+ROOMS = $(filter-out tests/core tests/house tests/cluster tests/localcluster tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
+
+.PHONY: help demo demo-down test test-pure test-cluster test-rooms check lint types imports dead-code fix goldens bench setup programs environment
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +27,15 @@ test: setup ## Check and test everything, on a real Kubernetes node.
 	@$(MAKE) check
 	@$(MAKE) test-pure
 	@$(MAKE) programs
-	@$(BIN)/pytest --durations=15 --ignore=tests/house --ignore=tests/core
+	@$(MAKE) --jobs=2 test-cluster test-rooms
+
+# A node's tests wait for pods most of their time: those of single rooms run beside them, and speak at the end.
+test-cluster:
+	@$(BIN)/pytest --durations=15 tests/cluster tests/localcluster
+
+test-rooms:
+	@log=$$(mktemp) && trap 'cat "$$log"; rm "$$log"' EXIT && \
+	$(BIN)/pytest --durations=5 $(ROOMS) >"$$log" 2>&1
 
 test-pure: environment ## Run the tests that need nothing but Python.
 	@$(BIN)/pytest --exitfirst --quiet tests/core

@@ -81,7 +81,7 @@ def configuration(config: NodeConfig) -> str:
         "imagePullCredentialsVerificationPolicy": "NeverVerify",
         "serializeImagePulls": False,
         # Whoever breaks something at a desk wants to see it mended: the default grows to five minutes.
-        "crashLoopBackOff": {"maxContainerRestartPeriod": "3s"},
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "1s"},
         "maxPods": 250,
     }
     return json.dumps(document, indent=2) + "\n"
