@@ -63,6 +63,14 @@ COMMANDS: Final[Mapping[str, Row]] = {
     "extend": Row(
         target="kubepreview.cli.extend:extend", summary="Give a preview more time.", section=_PREVIEW
     ),
+    "sleep": Row(
+        target="kubepreview.cli.sleep:sleep",
+        summary="Take a preview's pods away until it is wanted.",
+        section=_PREVIEW,
+    ),
+    "wake": Row(
+        target="kubepreview.cli.sleep:wake", summary="Bring a sleeping preview back.", section=_PREVIEW
+    ),
     "down": Row(
         target="kubepreview.cli.down:down",
         summary="Close a preview and wait for the receipt.",

@@ -27,6 +27,8 @@ _OPENING: Final = (
 _CLOSED: Final = "Closed"
 _REFUSED: Final = "Refused"
 _PROGRESSING: Final = "Progressing"
+_ASLEEP: Final = "Asleep"
+_FALLING_ASLEEP: Final = "FallingAsleep"
 _NOT_SEEN: Final = "waiting for the controller"
 
 
@@ -57,7 +59,7 @@ def opening(preview: Preview, asked: Asked) -> Waiting | Ended:
     steps = _opening_steps(preview)
     error = _taken_away(preview, asked)
     if error is None and _is_current(preview):
-        if _is_served(preview, asked):
+        if _is_served(preview, asked) or _is_asleep(preview):
             return Ended(steps)
         error = _refusal(preview) or _failure(preview)
         if error:
@@ -97,6 +99,16 @@ def extending(preview: Preview, asked: Asked) -> Waiting | Ended:
     error = _ended_by_others(preview, asked)
     steps = (Step("taken note of", "done" if is_known else "running"),)
     return Ended(steps, error) if error or is_known else Waiting(steps, _seen(preview))
+
+
+def falling_asleep(preview: Preview, asked: Asked) -> Waiting | Ended:
+    """Whether it has no pods any more."""
+    sleeps = _is_asleep(preview)
+    error = _ended_by_others(preview, asked)
+    ready = conditions.find(preview.status, conditions.READY)
+    detail = ready.message if ready and _is_current(preview) else _NOT_SEEN
+    steps = (Step("asleep", "done" if sleeps else "running", detail),)
+    return Ended(steps, error) if error or sleeps else Waiting(steps, _seen(preview))
 
 
 def _taken_away(preview: Preview, asked: Asked) -> KubepreviewError | None:
@@ -150,6 +162,12 @@ def _is_served(preview: Preview, asked: Asked) -> bool:
     return is_ready and served is not None and served.sha == asked.revision.sha
 
 
+def _is_asleep(preview: Preview) -> bool:
+    """Whether all that was asked for is there, and sleeps: nothing more comes before it is woken."""
+    ready = conditions.find(preview.status, conditions.READY)
+    return _is_current(preview) and ready is not None and ready.reason == _ASLEEP
+
+
 def _refusal(preview: Preview) -> KubepreviewError | None:
     accepted = conditions.find(preview.status, conditions.ACCEPTED)
     applied = conditions.find(preview.status, conditions.APPLIED)
@@ -169,7 +187,9 @@ def _refusal(preview: Preview) -> KubepreviewError | None:
 
 def _failure(preview: Preview) -> KubepreviewError | None:
     available = conditions.find(preview.status, conditions.AVAILABLE)
-    if available is None or available.status != "False" or available.reason == _PROGRESSING:
+    if available is None or available.status != "False":
+        return None
+    if available.reason in (_PROGRESSING, _FALLING_ASLEEP):
         return None
     number = preview.spec.pull_request.number
     return Failed(

@@ -1,4 +1,4 @@
-"""The writes of the command line: open, close or extend a preview. The apiserver keeps the fence."""
+"""The writes of the command line, each in the words of the apiserver, which keeps the fence."""
 
 from __future__ import annotations
 
@@ -87,20 +87,30 @@ async def close(client: Client, scope: Scope, declared: Declared, now: dt.dateti
 async def extend(client: Client, scope: Scope, number: int, wish: Wish) -> Preview:
     """Ask for more time; NotFound if there is none, Refused if it is closed."""
 
+    def lifetime(wish_id: str) -> Object:
+        kept: Object = {} if wish.keep is None else {"keep": wish.keep}
+        more: Object = {"extension": {"id": wish_id, "duration": wish.duration}} if wish.duration else {}
+        return {**kept, **more}
+
+    return await _wish(client, scope, number, lifetime)
+
+
+async def put_to_sleep(client: Client, scope: Scope, number: int, *, asleep: bool) -> Preview:
+    """Ask that it sleeps, or wakes; NotFound if there is none, Refused if it is closed."""
+    return await _wish(client, scope, number, lambda wish_id: {"sleep": {"id": wish_id, "asleep": asleep}})
+
+
+async def _wish(client: Client, scope: Scope, number: int, lifetime: Callable[[str], Object]) -> Preview:
     async def write(present: Preview | None) -> Preview:
         if present is None:
             raise previews.missing(scope, number)
         if present.spec.state == "Closed":
             raise Refused(
-                f"the preview of pull request {number} is closed, and there is nothing to extend",
-                hint="`kubepreview up` opens it again",
+                f"the preview of pull request {number} is closed", hint="`kubepreview up` opens it again"
             )
-        lifetime: Object = {} if wish.keep is None else {"keep": wish.keep}
-        if wish.duration:
-            # Whoever asks of the same generation has a conflict, and looks again: no two wishes are one.
-            name = f"generation-{present.metadata.generation}"
-            lifetime["extension"] = {"id": name, "duration": wish.duration}
-        return await _patch(client, present, {"lifetime": lifetime})
+        # Whoever asks of the same generation has a conflict, and looks again: no two wishes are one.
+        wish_id = f"generation-{present.metadata.generation}"
+        return await _patch(client, present, {"lifetime": lifetime(wish_id)})
 
     return await _write(client, scope, number, write)
 

@@ -8,7 +8,22 @@ from typing import Any, assert_never
 
 from kubepreview.controller.observe import resource_of
 from kubepreview.core import keys, kinds, plan
-from kubepreview.core.model import Object, ObjectRef
+from kubepreview.core.actions import (
+    Action,
+    ApplyGuardrails,
+    ApplyNamespace,
+    ApplyObjects,
+    ApplyRoute,
+    DeleteNamespace,
+    DeleteRoute,
+    EndPods,
+    EndWorkloads,
+    Prune,
+    Record,
+    Rescale,
+    Wait,
+)
+from kubepreview.core.model import Object
 from kubepreview.core.observed import Observed
 from kubepreview.core.refusals import is_about_pods, refusal, trial_pod
 from kubepreview.errors import Conflict
@@ -17,7 +32,7 @@ from kubepreview.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid,
 from kubepreview.kube.resources import INGRESSES, NAMESPACES, PODS, Resource
 from kubepreview.kube.together import as_one, together
 
-RecordInventory = Callable[[Sequence[ObjectRef]], Coroutine[Any, Any, None]]
+WriteRecord = Callable[[Record], Coroutine[Any, Any, None]]
 
 # What the apiserver says no to for good: the same request would be refused again.
 _NO = (Forbidden, Invalid, KindNotServed, WriteConflict)
@@ -25,15 +40,15 @@ _NO = (Forbidden, Invalid, KindNotServed, WriteConflict)
 _NO_RIGHT = "is forbidden: User "
 
 
-async def no_record(_: Sequence[ObjectRef]) -> None:
-    """For plans that apply no objects."""
-    raise AssertionError("this plan applies no objects")
+async def no_record(_: Record) -> None:
+    """For plans that need none."""
+    raise AssertionError("this plan needs no record")
 
 
-async def act(cluster: Client, actions: Iterable[plan.Action], record: RecordInventory) -> tuple[str, ...]:
+async def act(cluster: Client, actions: Iterable[Action], record: WriteRecord) -> tuple[str, ...]:
     """Do the actions in order. Returns what the apiserver refused, and then does nothing more.
 
-    `record` writes the inventory into the Preview before the first object is applied.
+    `record` writes into the Preview what must not be forgotten, before it is begun.
     """
     for action in actions:
         refusals = await _do(cluster, action, record)
@@ -42,28 +57,31 @@ async def act(cluster: Client, actions: Iterable[plan.Action], record: RecordInv
     return ()
 
 
-async def _do(cluster: Client, action: plan.Action, record: RecordInventory) -> tuple[str, ...]:  # noqa: C901 — one case an action, nothing else
+async def _do(cluster: Client, action: Action, record: WriteRecord) -> tuple[str, ...]:  # noqa: C901 — one case an action, nothing else
     match action:
-        case plan.ApplyNamespace(namespace):
+        case ApplyNamespace(namespace):
             await _apply_namespace(cluster, namespace)
-        case plan.ApplyGuardrails(objects):
+        case ApplyGuardrails(objects):
             await together(cluster.apply(obj, manager=keys.MANAGER) for obj in objects)
-        case plan.ApplyObjects(objects, inventory):
-            return await _apply_as_deployer(_deployer(cluster, objects[0]), objects, record(inventory))
-        case plan.Prune(objects) | plan.EndWorkloads(objects):
+        case ApplyObjects(objects, needed):
+            return await _apply_as_deployer(_deployer(cluster, objects[0]), objects, record(needed))
+        case Rescale(objects, needed):
+            await record(needed)
+            await together(_deployer(cluster, obj).apply(obj, manager=keys.SLEEP_MANAGER) for obj in objects)
+        case Prune(objects) | EndWorkloads(objects):
             await together(
                 _delete(_deployer(cluster, obj), resource_of(kinds.ref_of(obj)), obj) for obj in objects
             )
-        case plan.ApplyRoute(route):
+        case ApplyRoute(route):
             await cluster.apply(route, manager=keys.MANAGER)
-        case plan.DeleteRoute(route):
+        case DeleteRoute(route):
             await _delete(cluster, INGRESSES, route)
-        case plan.EndPods(pods):
+        case EndPods(pods):
             await together(_delete(cluster, PODS, pod, grace_s=plan.grace_s(pod)) for pod in pods)
-        case plan.DeleteNamespace(namespace):
+        case DeleteNamespace(namespace):
             metadata = namespace["metadata"]
             await cluster.delete(NAMESPACES, metadata["name"], uid=metadata["uid"])
-        case plan.Wait():
+        case Wait():
             pass
         case _:
             assert_never(action)

@@ -9,6 +9,7 @@ from kubepreview.controller.observe import observe
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.watches import Watches
 from kubepreview.core import keys, plan
+from kubepreview.core.actions import Wait
 from kubepreview.core.brake import may_delete
 from kubepreview.kube.resources import NAMESPACES, PREVIEWS
 from kubepreview.kube.store import Key
@@ -49,5 +50,5 @@ async def _end(space: str, preview: Key, tools: Tools) -> None:
         uid = (metadata.get("annotations") or {}).get(keys.PREVIEW_UID, "")
         actions = plan.plan_closed(observed, uid)
         await act(tools.cluster, actions, no_record)
-        if not actions or any(isinstance(action, plan.Wait) for action in actions):
+        if not actions or any(isinstance(action, Wait) for action in actions):
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -13,14 +12,23 @@ from msgspec.structs import replace
 
 from kubepreview.controller.act import act, no_record
 from kubepreview.controller.observe import find_namespace, look_at_all, observe
-from kubepreview.controller.report import expire, failure_of, record_inventory, write_status
+from kubepreview.controller.report import (
+    expire,
+    failure_of,
+    recorded,
+    write_record,
+    write_sleep,
+    write_status,
+)
 from kubepreview.controller.tools import Tools
 from kubepreview.core import conditions, kinds, plan, status
 from kubepreview.core.acceptance import Accepted, accept, without_project
+from kubepreview.core.actions import Action, ApplyObjects, DeleteNamespace, Record, Wait
 from kubepreview.core.health import Health, health
 from kubepreview.core.lifecycle import Lifespan, lifespan
-from kubepreview.core.model import ObjectRef, Preview, PreviewProject
+from kubepreview.core.model import Preview, PreviewProject, Sleep
 from kubepreview.core.observed import Answer, Observed
+from kubepreview.core.sleep import decide
 from kubepreview.core.wanted import Wanted, wanted
 from kubepreview.kube.resources import PREVIEW_PROJECTS, PREVIEWS
 from kubepreview.kube.store import Key
@@ -75,7 +83,8 @@ async def _open(preview: Preview, project: PreviewProject, tools: Tools) -> floa
         return _CLOSING_S
     verdict = accept(preview, project)
     if isinstance(verdict, Accepted):
-        again_after_s = await _build(preview, verdict, life, tools)
+        decided = decide(preview, project.spec, now)
+        again_after_s = await _build(preview, verdict, life, decided, tools)
     else:
         rejected = status.status_of_rejected(preview, verdict, now, life)
         await write_status(tools, preview, rejected)
@@ -88,7 +97,7 @@ class _Converged(Struct, frozen=True):
 
     preview: Preview
     observed: Observed
-    actions: tuple[plan.Action, ...] = ()
+    actions: tuple[Action, ...] = ()
     refusals: tuple[str, ...] = ()
 
     @property
@@ -99,18 +108,25 @@ class _Converged(Struct, frozen=True):
     @property
     def waiting_for(self) -> str:
         """What must be seen first, in words."""
-        return next((each.what for each in self.actions if isinstance(each, plan.Wait)), "")
+        return next((each.what for each in self.actions if isinstance(each, Wait)), "")
+
+    def as_recorded(self, sleep: Sleep) -> Sleep:
+        """What was decided, with the counts that were recorded on the way."""
+        before = self.preview.status.sleep
+        return replace(sleep, scales=before.scales if before else ())
 
 
-async def _build(preview: Preview, accepted: Accepted, life: Lifespan, tools: Tools) -> float:
-    asked = wanted(accepted.project, preview, accepted.entry)
+async def _build(preview: Preview, accepted: Accepted, life: Lifespan, sleep: Sleep, tools: Tools) -> float:
+    asked = wanted(accepted.project, preview, accepted.entry, is_asleep=sleep.asleep)
+    preview = await write_sleep(tools, preview, sleep)
     reached = await _converge(preview, asked, tools)
     preview, observed = reached.preview, reached.observed
     judged = health(asked, observed)
     answer = await _ask(reached, accepted, asked, judged, tools)
-    trouble = judged.trouble if reached.is_applied else None
+    trouble = judged.trouble if reached.is_applied and not asked.is_asleep else None
     visit = status.Visit(
         lifespan=life,
+        sleep=reached.as_recorded(sleep),
         wanted=asked,
         observed=observed,
         health=judged,
@@ -127,27 +143,27 @@ async def _converge(preview: Preview, asked: Wanted, tools: Tools) -> _Converged
     """Observe, plan, act, until the plan is empty, can only wait, or is refused."""
     current = preview
 
-    async def record(refs: Sequence[ObjectRef]) -> None:
+    async def record(needed: Record) -> None:
         nonlocal current
-        current = await record_inventory(tools, current, refs)
+        current = await write_record(tools, current, needed)
 
     for batch in range(_MOST_BATCHES):
-        inventory = current.status.inventory
+        before = recorded(current)
         observed = await observe(
             tools.cluster,
             asked.space,
-            (*inventory, *asked.refs),
+            (*before.inventory, *asked.refs),
             may_be_absent=batch == 0 and not preview.status.namespace,
         )
-        actions = plan.plan_open(asked, observed, inventory, preview.metadata.uid)
-        if all(isinstance(action, plan.Wait) for action in actions):
+        actions = plan.plan_open(asked, observed, before, preview.metadata.uid)
+        if all(isinstance(action, Wait) for action in actions):
             return _Converged(current, observed, actions)
         refusals = await act(tools.cluster, actions, record)
         if refusals:
             return _Converged(current, observed, actions, refusals)
-        if any(isinstance(action, plan.ApplyObjects) for action in actions):
+        if any(isinstance(action, ApplyObjects) for action in actions):
             await asyncio.sleep(_APPLIED_S)
-    return _Converged(current, observed, (plan.Wait("the apiserver to show what was written"),))
+    return _Converged(current, observed, (Wait("the apiserver to show what was written"),))
 
 
 async def _ask(
@@ -155,6 +171,8 @@ async def _ask(
 ) -> Answer | None:
     """What its address answers; None while there is no route, or nothing that could answer."""
     before = reached.preview.status.served
+    if asked.is_asleep:
+        return None
     if reached.observed.route is None or (not judged.is_settled and before is None):
         return None
     shas = {asked.sha} | ({before.sha} if before else set())
@@ -172,6 +190,9 @@ def _again_after_s(preview: Preview, visit: status.Visit, now: dt.datetime) -> f
     available = conditions.find(preview.status, conditions.AVAILABLE)
     if visit.refusals:
         return _REFUSED_S
+    if visit.sleep.asleep:
+        # What is still there ends by itself; whatever changes calls.
+        return _patiently(visit.sleep.since, now) if visit.waiting_for else _STEADY_S
     if visit.waiting_for:
         return _patiently(visit.observed.namespace_since, now)
     if available is None or ready is None or ready.status == "True":
@@ -194,7 +215,7 @@ async def _close(preview: Preview, tools: Tools) -> float:
     allowed = [ref for ref in refs if (ref.api_version, ref.kind) in kinds.ALLOWED]
     observed = await observe(tools.cluster, space, allowed) if space else Observed()
     actions = plan.plan_closed(observed, preview.metadata.uid)
-    if any(isinstance(action, plan.DeleteNamespace) for action in actions):
+    if any(isinstance(action, DeleteNamespace) for action in actions):
         # The last look at what may hold the namespace: the right to read goes with its RoleBindings.
         observed = replace(observed, objects=await look_at_all(tools.cluster, space))
     await act(tools.cluster, actions, no_record)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import msgspec
 
 from kubepreview.controller.tools import Tools
 from kubepreview.core import conditions, keys
-from kubepreview.core.model import Condition, Failure, Object, ObjectRef, Preview, PreviewStatus
+from kubepreview.core.actions import Record
+from kubepreview.core.model import Condition, Failure, Object, Preview, PreviewStatus, Sleep
 from kubepreview.core.pods import Trouble
 from kubepreview.errors import KubepreviewError
 from kubepreview.kube import events
@@ -39,11 +39,29 @@ async def write_status(tools: Tools, preview: Preview, new: PreviewStatus) -> Pr
     return written
 
 
-async def record_inventory(tools: Tools, preview: Preview, refs: Sequence[ObjectRef]) -> Preview:
-    """The preview with the objects that are about to be applied on record, and nothing else changed."""
-    if set(refs) <= set(preview.status.inventory):
+def recorded(preview: Preview) -> Record:
+    """What was written down on earlier visits."""
+    sleep = preview.status.sleep
+    return Record(inventory=preview.status.inventory, scales=sleep.scales if sleep else ())
+
+
+async def write_record(tools: Tools, preview: Preview, record: Record) -> Preview:
+    """The preview with what is about to be done on record, and nothing else changed."""
+    status = preview.status
+    if not set(record.inventory) <= set(status.inventory):
+        status = msgspec.structs.replace(status, inventory=record.inventory)
+    if status.sleep and status.sleep.scales != record.scales:
+        status = msgspec.structs.replace(
+            status, sleep=msgspec.structs.replace(status.sleep, scales=record.scales)
+        )
+    return await write_status(tools, preview, status)
+
+
+async def write_sleep(tools: Tools, preview: Preview, sleep: Sleep) -> Preview:
+    """The preview with what was decided, before it is put to sleep; as it is, when it is awake."""
+    if not sleep.asleep:
         return preview
-    return await write_status(tools, preview, msgspec.structs.replace(preview.status, inventory=tuple(refs)))
+    return await write_status(tools, preview, msgspec.structs.replace(preview.status, sleep=sleep))
 
 
 async def expire(tools: Tools, preview: Preview) -> None:
@@ -157,5 +175,7 @@ async def _emit(tools: Tools, preview: Preview, said: Condition, *, is_good: boo
 
 
 # Reasons that belong to the ordinary course of things, and are gone in a moment.
-_ON_THE_WAY = frozenset({"Waiting", "Progressing", "Closing", "NotProbed", "BadAnswer", "OtherRevision"})
-_GOOD_ENDS = frozenset({"Ready", "Closed"})
+_ON_THE_WAY = frozenset(
+    {"Waiting", "Progressing", "FallingAsleep", "Closing", "NotProbed", "BadAnswer", "OtherRevision"}
+)
+_GOOD_ENDS = frozenset({"Ready", "Asleep", "Closed"})

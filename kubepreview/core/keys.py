@@ -10,6 +10,8 @@ API_VERSION: Final = "kubepreview.dev/v1alpha1"
 # The field manager of every server-side apply of the controller, and of the command line's writes.
 MANAGER: Final = "kubepreview"
 CLI_MANAGER: Final = "kubepreview-cli"
+# Of the counts of replicas, which are put to zero and brought back beside what the author wrote.
+SLEEP_MANAGER: Final = "kubepreview-sleep"
 
 # Labels. Namespaces and objects that carry MANAGED are ours to change; nothing else is.
 MANAGED: Final = "kubepreview.dev/managed"
@@ -28,6 +30,9 @@ ORIGIN_PRODUCT: Final = "product"
 APPLIED_HASH: Final = "kubepreview.dev/applied-hash"
 # On a preview's namespace: the UID of the Preview it belongs to, so that a look-alike is never adopted.
 PREVIEW_UID: Final = "kubepreview.dev/preview-uid"
+
+# In the node selector of a DaemonSet that sleeps: no node has it.
+NO_NODE: Final = "kubepreview.dev/asleep"
 
 # Where the product itself runs, and its cluster-wide objects.
 SYSTEM_NAMESPACE: Final = "kubepreview-system"

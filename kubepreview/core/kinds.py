@@ -8,7 +8,7 @@ absent on purpose; design: "The apiserver is the wall".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -20,7 +20,8 @@ class Kind(Struct, frozen=True, kw_only=True):
 
     `pod_template` is the path to the pod template (empty: it has none); a Pod is its own template.
     `order` is when it is applied: what others read first comes first. `is_replaced`: it cannot be changed
-    once it is there, so that a new revision's takes the place of the old.
+    once it is there, so that a new revision's takes the place of the old. `zeroed_by`: what keeps it from
+    having pods without deleting it.
     """
 
     api_version: str
@@ -29,6 +30,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     order: int
     pod_template: tuple[str, ...] = ()
     is_replaced: bool = False
+    zeroed_by: Literal["", "Replicas", "Suspend", "NodeSelector"] = ""
 
     @property
     def group(self) -> str:
@@ -52,13 +54,48 @@ _KINDS = (
         plural="replicationcontrollers",
         order=2,
         pod_template=_TEMPLATE,
+        zeroed_by="Replicas",
     ),
-    Kind(api_version="apps/v1", kind="Deployment", plural="deployments", order=2, pod_template=_TEMPLATE),
-    Kind(api_version="apps/v1", kind="ReplicaSet", plural="replicasets", order=2, pod_template=_TEMPLATE),
-    Kind(api_version="apps/v1", kind="StatefulSet", plural="statefulsets", order=2, pod_template=_TEMPLATE),
-    Kind(api_version="apps/v1", kind="DaemonSet", plural="daemonsets", order=2, pod_template=_TEMPLATE),
     Kind(
-        api_version="batch/v1", kind="Job", plural="jobs", order=2, pod_template=_TEMPLATE, is_replaced=True
+        api_version="apps/v1",
+        kind="Deployment",
+        plural="deployments",
+        order=2,
+        pod_template=_TEMPLATE,
+        zeroed_by="Replicas",
+    ),
+    Kind(
+        api_version="apps/v1",
+        kind="ReplicaSet",
+        plural="replicasets",
+        order=2,
+        pod_template=_TEMPLATE,
+        zeroed_by="Replicas",
+    ),
+    Kind(
+        api_version="apps/v1",
+        kind="StatefulSet",
+        plural="statefulsets",
+        order=2,
+        pod_template=_TEMPLATE,
+        zeroed_by="Replicas",
+    ),
+    Kind(
+        api_version="apps/v1",
+        kind="DaemonSet",
+        plural="daemonsets",
+        order=2,
+        pod_template=_TEMPLATE,
+        zeroed_by="NodeSelector",
+    ),
+    Kind(
+        api_version="batch/v1",
+        kind="Job",
+        plural="jobs",
+        order=2,
+        pod_template=_TEMPLATE,
+        is_replaced=True,
+        zeroed_by="Suspend",
     ),
     Kind(
         api_version="batch/v1",
@@ -66,6 +103,7 @@ _KINDS = (
         plural="cronjobs",
         order=2,
         pod_template=("spec", "jobTemplate", "spec", "template"),
+        zeroed_by="Suspend",
     ),
     Kind(
         api_version="autoscaling/v2",

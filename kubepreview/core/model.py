@@ -160,6 +160,10 @@ class ProjectSpec(Wire, frozen=True, kw_only=True):
             )
         ),
     ] = "7d"
+    on_push: Annotated[
+        Literal["Wake", "StayAsleep"],
+        Meta(description="Whether a push wakes a sleeping preview, or changes it in its sleep."),
+    ] = "Wake"
 
 
 class Metadata(Wire, frozen=True, kw_only=True):
@@ -225,11 +229,19 @@ class Extension(Wire, frozen=True, kw_only=True):
     duration: Annotated[Duration, Meta(description="How much later than it would the preview expires.")]
 
 
+class SleepWish(Wire, frozen=True, kw_only=True):
+    """A wish that the preview sleeps or wakes now. It is heeded once for each `id`."""
+
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}$", description="Made anew for every wish.")]
+    asleep: bool
+
+
 class Lifetime(Wire, frozen=True, kw_only=True):
     """What somebody asked for beyond the project's timeToLive."""
 
     keep: Annotated[bool, Meta(description="It does not expire while this is true.")] = False
     extension: Extension | None = None
+    sleep: SleepWish | None = None
 
 
 class PreviewSpec(Wire, frozen=True, kw_only=True):
@@ -310,6 +322,23 @@ class Granted(Wire, frozen=True, kw_only=True):
     until: Time
 
 
+class Scale(Wire, frozen=True, kw_only=True):
+    """How many pods a workload has while it is awake; for one that cannot be counted, 1."""
+
+    object: ObjectRef
+    replicas: int
+
+
+class Sleep(Wire, frozen=True, kw_only=True):
+    """Whether it sleeps, since when, and what must be known to wake it as it was."""
+
+    asleep: bool
+    since: Time
+    sha: Annotated[str, Meta(description="The revision that was asked for when this was last decided.")] = ""
+    wish: Annotated[str, Meta(description="The wish that was heeded last.", max_length=64)] = ""
+    scales: Annotated[tuple[Scale, ...], Meta(max_length=200)] = ()
+
+
 class Receipt(Wire, frozen=True, kw_only=True):
     """What was there, when each part was seen gone, and what will not go."""
 
@@ -350,6 +379,7 @@ class PreviewStatus(Wire, frozen=True, kw_only=True):
     inventory: Annotated[tuple[ObjectRef, ...], Meta(max_length=200)] = ()
     activity: Activity | None = None
     extension: Granted | None = None
+    sleep: Sleep | None = None
     expires_at: Annotated[
         Time | None,
         Meta(description="When it closes if nobody does anything with it; never while it is kept."),

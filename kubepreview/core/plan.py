@@ -10,100 +10,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
+from msgspec.structs import replace
 
-from kubepreview.core import kinds
+from kubepreview.core import kinds, scales
+from kubepreview.core.actions import (
+    Action,
+    ApplyGuardrails,
+    ApplyNamespace,
+    ApplyObjects,
+    ApplyRoute,
+    DeleteNamespace,
+    DeleteRoute,
+    EndPods,
+    EndWorkloads,
+    Prune,
+    Record,
+    Rescale,
+    Wait,
+)
 from kubepreview.core.model import Object, ObjectRef
 from kubepreview.core.observed import Observed
 from kubepreview.core.wanted import Wanted, applied_hash
 
 
-class ApplyNamespace(Struct, frozen=True):
-    """Create the namespace with its labels, or put the labels back."""
+def plan_open(wanted: Wanted, observed: Observed, record: Record, preview_uid: str) -> tuple[Action, ...]:
+    """The next batch for an open preview; empty when everything is as wanted.
 
-    namespace: Object
-
-
-class ApplyGuardrails(Struct, frozen=True):
-    """Write these guards into the namespace."""
-
-    objects: tuple[Object, ...]
-
-
-class ApplyObjects(Struct, frozen=True):
-    """Apply these as the deployer: all are tried first, and none is written if one is refused.
-
-    `inventory` is recorded before the first write, so that nothing applied is ever forgotten.
+    `record`: what was written down on earlier visits.
     """
-
-    objects: tuple[Object, ...]
-    inventory: tuple[ObjectRef, ...]
-
-
-class Prune(Struct, frozen=True):
-    """Delete what an earlier revision brought and this one does not; each only if it is that very object."""
-
-    objects: tuple[Object, ...]
-
-
-class ApplyRoute(Struct, frozen=True):
-    """Write the route."""
-
-    route: Object
-
-
-class DeleteRoute(Struct, frozen=True):
-    """Take the route away, so that nobody is led to what is being ended."""
-
-    route: Object
-
-
-class EndWorkloads(Struct, frozen=True):
-    """Delete what would make new pods."""
-
-    objects: tuple[Object, ...]
-
-
-class EndPods(Struct, frozen=True):
-    """Delete these pods with a short grace."""
-
-    pods: tuple[Object, ...]
-
-
-class DeleteNamespace(Struct, frozen=True):
-    """Delete the namespace, only if it is the one that was looked at."""
-
-    namespace: Object
-
-
-class Wait(Struct, frozen=True):
-    """Nothing can be done until this is seen."""
-
-    what: str
-
-
-Action = (
-    ApplyNamespace
-    | ApplyGuardrails
-    | ApplyObjects
-    | Prune
-    | ApplyRoute
-    | DeleteRoute
-    | EndWorkloads
-    | EndPods
-    | DeleteNamespace
-    | Wait
-)
-
-
-def plan_open(
-    wanted: Wanted, observed: Observed, inventory: Iterable[ObjectRef], preview_uid: str
-) -> tuple[Action, ...]:
-    """The next batch for an open preview; empty when everything is as wanted."""
     return (
         _plan_namespace(wanted, observed, preview_uid)
         or _plan_guardrails(wanted, observed)
-        or (*_plan_objects(wanted, observed, tuple(inventory)), *_plan_route(wanted, observed))
+        or (
+            *_plan_objects(wanted, observed, record),
+            *_plan_counts(wanted, observed, record),
+            *_plan_route(wanted, observed),
+        )
     )
 
 
@@ -136,19 +78,27 @@ def guard_not_in_force(observed: Observed) -> str:
     return "" if observed.deployer_answers else "the deployer's Role to be in force"
 
 
-def _plan_objects(wanted: Wanted, observed: Observed, inventory: tuple[ObjectRef, ...]) -> tuple[Action, ...]:
+def _plan_objects(wanted: Wanted, observed: Observed, record: Record) -> tuple[Action, ...]:
     actions: list[Action] = []
     stale = _stale(wanted.objects, observed.objects)
     if replaced := _replaced(stale, observed):
         return replaced
     if stale:
-        recorded = tuple(dict.fromkeys((*wanted.refs, *inventory)))
-        actions.append(ApplyObjects(stale, recorded))
-    gone = set(inventory) - set(wanted.refs)
+        actions.append(_apply(stale, wanted, record))
+    gone = set(record.inventory) - set(wanted.refs)
     extra = tuple(obj for ref, obj in observed.objects.items() if ref in gone)
     if extra:
         actions.append(Prune(extra))
     return tuple(actions)
+
+
+def _apply(stale: tuple[Object, ...], wanted: Wanted, record: Record) -> ApplyObjects:
+    """Apply them; in its sleep without pods, and with a record of how many they are to have."""
+    inventory = tuple(dict.fromkeys((*wanted.refs, *record.inventory)))
+    if not wanted.is_asleep:
+        return ApplyObjects(stale, replace(record, inventory=inventory))
+    counts = scales.after_change(stale, record.scales)
+    return ApplyObjects(tuple(map(scales.zeroed, stale)), replace(record, inventory=inventory, scales=counts))
 
 
 def _replaced(stale: Iterable[Object], observed: Observed) -> tuple[Action, ...]:
@@ -162,6 +112,20 @@ def _replaced(stale: Iterable[Object], observed: Observed) -> tuple[Action, ...]
         return (Prune(there),)
     leaving = (f"{obj['kind']}/{obj['metadata']['name']} of the earlier revision to end" for obj in live[:1])
     return tuple(Wait(what) for what in leaving)
+
+
+def _plan_counts(wanted: Wanted, observed: Observed, record: Record) -> tuple[Action, ...]:
+    """Put to zero what sleeps, with a record of what it was; bring back what has woken."""
+    live = tuple(observed.objects[ref] for ref in wanted.refs if ref in observed.objects)
+    if not wanted.is_asleep:
+        counts = scales.to_restore(live, record.scales)
+    elif running := scales.running(live):
+        counts = tuple(replace(scale, replicas=0) for scale in running)
+        record = replace(record, scales=scales.merged(record.scales, running))
+    else:
+        counts = ()
+    objects = tuple(scales.only(observed.objects[scale.object], scale.replicas) for scale in counts)
+    return (Rescale(objects, record),) if objects else ()
 
 
 def _plan_route(wanted: Wanted, observed: Observed) -> tuple[Action, ...]:

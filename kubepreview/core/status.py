@@ -27,6 +27,7 @@ from kubepreview.core.model import (
     PreviewStatus,
     Receipt,
     Served,
+    Sleep,
     Truth,
 )
 from kubepreview.core.observed import Answer, Observed
@@ -52,6 +53,7 @@ class Visit(Struct, frozen=True, kw_only=True):
     """
 
     lifespan: Lifespan
+    sleep: Sleep
     wanted: Wanted
     observed: Observed
     health: Health
@@ -83,6 +85,7 @@ def status_of_rejected(
             applied_sha=before.applied_sha,
             pods=before.pods,
             inventory=before.inventory,
+            sleep=before.sleep,
         ),
         lifespan,
     )
@@ -91,9 +94,12 @@ def status_of_rejected(
 def status_of_open(preview: Preview, visit: Visit, now: dt.datetime) -> PreviewStatus:
     """An open preview, as far as it has come."""
     applied = _applied(preview, visit)
-    available = _available(visit, applied)
     served_now = _served_now(preview, visit, now)
-    served = _served(visit, available, served_now)
+    if visit.sleep.asleep:
+        available, served = (_sleeping(kind, preview, visit) for kind in (AVAILABLE, SERVED))
+    else:
+        available = _available(visit, applied)
+        served = _served(visit, available, served_now)
     return _status(
         preview,
         (Said(ACCEPTED, "True", "Accepted"), applied, available, served),
@@ -106,6 +112,7 @@ def status_of_open(preview: Preview, visit: Visit, now: dt.datetime) -> PreviewS
             pods=f"{visit.health.ready}/{visit.health.wanted}",
             failure=visit.failure,
             inventory=_inventory(preview, visit, applied),
+            sleep=_sleep(visit),
         ),
         visit.lifespan,
     )
@@ -142,7 +149,7 @@ def _status(
         ready = Said(READY, "True", "Ready", f"{preview.spec.revision.sha[:7]} is served")
     else:
         ready = Said(READY, "False", first_not_true.reason, first_not_true.message)
-    everything = (*said, ready, Said(ASLEEP, "False", "Awake"), _expiring(preview, lifespan))
+    everything = (*said, ready, _asleep(rest.sleep), _expiring(preview, lifespan))
     return msgspec.structs.replace(
         rest,
         observed_generation=preview.metadata.generation,
@@ -151,6 +158,26 @@ def _status(
         extension=lifespan.extension if lifespan else None,
         expires_at=lifespan.expires_at if lifespan else None,
     )
+
+
+def _asleep(sleep: Sleep | None) -> Said:
+    if sleep and sleep.asleep:
+        return Said(ASLEEP, "True", "Asleep", "it has no pods until it is woken")
+    return Said(ASLEEP, "False", "Awake")
+
+
+def _sleeping(kind: str, preview: Preview, visit: Visit) -> Said:
+    if visit.observed.pods:
+        return Said(kind, "False", "FallingAsleep", f"waiting for {len(visit.observed.pods)} pods to end")
+    wake = f"`kubepreview wake {preview.spec.pull_request.number}`"
+    return Said(kind, "False", "Asleep", f"it sleeps; {wake} wakes it")
+
+
+def _sleep(visit: Visit) -> Sleep:
+    """As it was decided; the counts are forgotten once everything runs again."""
+    if visit.sleep.asleep or not visit.health.is_settled:
+        return visit.sleep
+    return msgspec.structs.replace(visit.sleep, scales=())
 
 
 def _expiring(preview: Preview, lifespan: Lifespan | None) -> Said:

@@ -26,6 +26,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     guardrails: tuple[Object, ...]
     objects: tuple[Object, ...]
     route: Object
+    is_asleep: bool = False
 
     @property
     def refs(self) -> tuple[ObjectRef, ...]:
@@ -33,11 +34,19 @@ class Wanted(Struct, frozen=True, kw_only=True):
         return tuple(kinds.ref_of(obj) for obj in self.objects)
 
 
-def wanted(project: ProjectSpec, preview: Preview, entry: Entry) -> Wanted:
-    """Everything an open preview should have. The preview is accepted (`core.acceptance`) before."""
+def wanted(project: ProjectSpec, preview: Preview, entry: Entry, *, is_asleep: bool = False) -> Wanted:
+    """Everything an open preview should have. The preview is accepted (`core.acceptance`) before.
+
+    A workload that sleeps stays the object that its author wrote, without pods (`core.scales`); a bare Pod
+    is its own pod, and is not wanted then.
+    """
     number = preview.spec.pull_request.number
     space = names.namespace_name(project, number)
-    objects = tuple(_decorated(obj, space, preview) for obj in preview.spec.manifests)
+    objects = tuple(
+        _decorated(obj, space, preview)
+        for obj in preview.spec.manifests
+        if not (is_asleep and obj["kind"] == "Pod")
+    )
     return Wanted(
         space=space,
         host=names.host_name(project, number),
@@ -49,6 +58,7 @@ def wanted(project: ProjectSpec, preview: Preview, entry: Entry) -> Wanted:
         guardrails=tuple(_hashed(obj) for obj in guardrails.guardrails(project, preview)),
         objects=tuple(_hashed(obj) for obj in kinds.in_order(objects)),
         route=_hashed(_route(project, preview, entry)),
+        is_asleep=is_asleep,
     )
 
 

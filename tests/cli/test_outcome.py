@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubepreview.cli.outcome import Asked, Ended, Waiting, closing, opening, receipt_text
+from kubepreview.cli.outcome import Asked, Ended, Waiting, closing, falling_asleep, opening, receipt_text
 from kubepreview.core.model import Preview, Receipt, Revision
 from kubepreview.errors import Failed, KubepreviewError, Refused
 from tests.core.examples import NOW, OLD_SHA, SHA, UID, preview
@@ -282,3 +282,35 @@ def test_the_receipt_accounts_for_every_part() -> None:
         "  namespace  STILL THERE",
         "  blocked by PVC/a: finalizer x",
     ]
+
+
+def _asleep(reason: str) -> dict[str, Any]:
+    words = ("False", reason, "it sleeps; `kubepreview wake 7` wakes it")
+    return said(Available=words, Served=words, Ready=words)
+
+
+def test_nothing_more_is_awaited_of_one_that_sleeps() -> None:
+    """Its objects are as asked for: a push in its sleep has come through, and says how it is woken."""
+    result = opening(preview(status=_asleep("Asleep")), ASKED)
+
+    assert isinstance(result, Ended)
+    assert result.error is None
+    assert "`kubepreview wake 7` wakes it" in result.steps[2].detail
+
+
+def test_one_that_falls_asleep_is_waited_for() -> None:
+    """Its pods are ending, which is no failure; it sleeps when they are gone."""
+    falling = preview(status=_asleep("FallingAsleep"))
+
+    assert isinstance(opening(falling, ASKED), Waiting)
+    assert isinstance(falling_asleep(falling, ASKED), Waiting)
+    assert falling_asleep(preview(status=_asleep("Asleep")), ASKED) == Ended(
+        falling_asleep(preview(status=_asleep("Asleep")), ASKED).steps, None
+    )
+
+
+def test_closing_ends_the_wait_for_sleep() -> None:
+    """Somebody has closed it: it will not sleep any more, but go."""
+    error = ended(falling_asleep(preview(state="Closed", status=_asleep("FallingAsleep")), ASKED))
+
+    assert isinstance(error, Refused)

@@ -88,9 +88,9 @@ def preview(*manifests: Object, status: Object | None = None, **spec: Any) -> Pr
     )
 
 
-def asked(of: Preview | None = None, by: PreviewProject | None = None) -> Wanted:
+def asked(of: Preview | None = None, by: PreviewProject | None = None, *, is_asleep: bool = False) -> Wanted:
     """What an accepted preview asks for."""
     of, by = of or preview(), by or project()
     verdict = accept(of, by)
     assert isinstance(verdict, Accepted), verdict
-    return wanted(verdict.project, of, verdict.entry)
+    return wanted(verdict.project, of, verdict.entry, is_asleep=is_asleep)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 
 import pytest
@@ -11,75 +10,19 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from kubepreview.core import keys, kinds, plan
-from kubepreview.core.model import Object, ObjectRef
+from kubepreview.core.actions import (
+    ApplyGuardrails,
+    ApplyNamespace,
+    DeleteNamespace,
+    EndPods,
+    Record,
+    Wait,
+)
+from kubepreview.core.model import ObjectRef
 from kubepreview.core.observed import Observed
-from kubepreview.core.wanted import Wanted
 
 from .examples import UID, asked, config_map, deployment, preview, service
-
-_UIDS = itertools.count(1)
-
-
-class World:
-    """A cluster in one dictionary a kind: what the apiserver would make of the actions."""
-
-    def __init__(self) -> None:
-        self.seen = Observed()
-        self.inventory: tuple[ObjectRef, ...] = ()
-        self.log: list[str] = []
-
-    def do(self, actions: tuple[plan.Action, ...]) -> None:
-        """Do them in order."""
-        for action in actions:
-            self.log.append(type(action).__name__)
-            self._do(action)
-
-    def _do(self, action: plan.Action) -> None:  # noqa: C901 — one case an action, nothing else
-        match action:
-            case plan.ApplyNamespace(namespace):
-                self.seen = replace(self.seen, namespace=_live(namespace))
-            case plan.ApplyGuardrails(objects):
-                live = {kinds.ref_of(obj): _live(obj) for obj in objects}
-                self.seen = replace(
-                    self.seen, guardrails={**self.seen.guardrails, **live}, deployer_answers=True
-                )
-            case plan.ApplyObjects(objects, inventory):
-                assert set(map(kinds.ref_of, objects)) <= set(inventory)
-                self.inventory = inventory
-                live = {kinds.ref_of(obj): _live(obj) for obj in objects}
-                self.seen = replace(self.seen, objects={**self.seen.objects, **live})
-            case plan.Prune(objects) | plan.EndWorkloads(objects):
-                ended = {kinds.ref_of(obj) for obj in objects}
-                left = {ref: obj for ref, obj in self.seen.objects.items() if ref not in ended}
-                self.seen = replace(self.seen, objects=left)
-            case plan.ApplyRoute(route):
-                self.seen = replace(self.seen, route=_live(route))
-            case plan.DeleteRoute():
-                self.seen = replace(self.seen, route=None)
-            case plan.EndPods():
-                self.seen = replace(self.seen, pods=())
-            case plan.DeleteNamespace():
-                self.seen = Observed()
-            case plan.Wait(what):
-                raise AssertionError(f"nothing here is slow, yet it waits for {what}")
-
-    def settle(self, wanted: Wanted) -> None:
-        """Plan and do until there is nothing to do; that must come soon."""
-        for _ in range(10):
-            actions = plan.plan_open(wanted, self.seen, self.inventory, UID)
-            if not actions:
-                return
-            self.do(actions)
-        raise AssertionError(f"it never settles: {self.log}")
-
-
-def _live(obj: Object) -> Object:
-    live = copy.deepcopy(obj)
-    live["metadata"] |= {"uid": str(next(_UIDS)), "creationTimestamp": "2026-01-02T03:04:05Z"}
-    if live["kind"] == "ResourceQuota":
-        live["status"] = {"hard": live["spec"]["hard"]}
-    return live
-
+from .world import World, live_of
 
 _names = st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), unique=True)
 
@@ -101,7 +44,7 @@ def test_any_revision_after_any_other_settles_with_exactly_its_objects(
 def test_a_crash_after_any_action_is_picked_up(stop_after: int) -> None:
     """Wherever a visit is cut off, later visits end in the same state."""
     wanted, world = asked(), World()
-    batches = iter(lambda: plan.plan_open(wanted, world.seen, world.inventory, UID), ())
+    batches = iter(lambda: plan.plan_open(wanted, world.seen, world.record, UID), ())
     for action in itertools.islice(itertools.chain.from_iterable(batches), stop_after):
         world.do((action,))
 
@@ -120,10 +63,10 @@ def test_a_job_of_a_new_revision_takes_the_place_of_the_old() -> None:
     ref = ObjectRef(api_version="batch/v1", kind="Job", name="migrate")
     leaving = {**world.seen.objects[ref], "metadata": {"name": "migrate", "deletionTimestamp": "now"}}
     seen = replace(world.seen, objects={**world.seen.objects, ref: leaving})
-    actions = plan.plan_open(asked(preview(deployment(), service(), job)), seen, world.inventory, UID)
+    actions = plan.plan_open(asked(preview(deployment(), service(), job)), seen, world.record, UID)
 
     assert world.log == ["Prune", "ApplyObjects"]
-    assert actions == (plan.Wait("Job/migrate of the earlier revision to end"),)
+    assert actions == (Wait("Job/migrate of the earlier revision to end"),)
 
 
 def test_the_order_is_namespace_guardrails_objects_route() -> None:
@@ -146,7 +89,7 @@ def test_nothing_is_applied_before_the_guardrails_are_in_force(
 ) -> None:
     """A guard that was written but is not enforced yet is waited for."""
     wanted, world = asked(), World()
-    world.do((plan.ApplyNamespace(wanted.namespace), plan.ApplyGuardrails(wanted.guardrails)))
+    world.do((ApplyNamespace(wanted.namespace), ApplyGuardrails(wanted.guardrails)))
     if "deployer_answers" in broken:
         seen = replace(world.seen, deployer_answers=False)
     else:
@@ -154,7 +97,7 @@ def test_nothing_is_applied_before_the_guardrails_are_in_force(
             guard.pop("status", None)
         seen = world.seen
 
-    assert plan.plan_open(wanted, seen, (), UID) == (plan.Wait(waits_for),)
+    assert plan.plan_open(wanted, seen, Record(), UID) == (Wait(waits_for),)
 
 
 @pytest.mark.parametrize("missing", [ref.kind for ref in map(kinds.ref_of, asked().guardrails)])
@@ -165,22 +108,22 @@ def test_a_missing_guardrail_comes_back_before_anything_else(missing: str) -> No
     left = {ref: obj for ref, obj in world.seen.guardrails.items() if ref.kind != missing}
     seen = replace(world.seen, guardrails=left, objects={})
 
-    (action,) = plan.plan_open(wanted, seen, world.inventory, UID)
+    (action,) = plan.plan_open(wanted, seen, world.record, UID)
 
-    assert isinstance(action, plan.ApplyGuardrails)
+    assert isinstance(action, ApplyGuardrails)
     assert {obj["kind"] for obj in action.objects} == {missing}
 
 
 def test_a_namespace_of_somebody_else_is_never_touched() -> None:
     """A namespace of the wanted name that was not made for this Preview is waited out, open or closed."""
     wanted = asked()
-    foreign = _live(wanted.namespace)
+    foreign = live_of(wanted.namespace)
     foreign["metadata"]["annotations"][keys.PREVIEW_UID] = "of another"
-    seen = Observed(namespace=foreign, route=_live(wanted.route))
+    seen = Observed(namespace=foreign, route=live_of(wanted.route))
 
-    (action,) = plan.plan_open(wanted, seen, (), UID)
+    (action,) = plan.plan_open(wanted, seen, Record(), UID)
 
-    assert isinstance(action, plan.Wait)
+    assert isinstance(action, Wait)
     assert plan.plan_closed(seen, UID) == ()
 
 
@@ -191,7 +134,7 @@ def test_closing_takes_the_route_then_the_pods_then_the_namespace() -> None:
     world.seen = replace(world.seen, pods=({"metadata": {"name": "web-1", "uid": "1"}},))
     world.log.clear()
     while actions := plan.plan_closed(world.seen, UID):
-        world.do(tuple(action for action in actions if not isinstance(action, plan.Wait)))
+        world.do(tuple(action for action in actions if not isinstance(action, Wait)))
 
     assert world.log == ["DeleteRoute", "EndPods", "EndWorkloads", "DeleteNamespace"]
 
@@ -206,7 +149,7 @@ def test_a_pod_that_ends_already_keeps_no_longer_grace_than_ours() -> None:
 
     actions = plan.plan_closed(seen, UID)
 
-    assert actions == (plan.EndPods((patient,)), plan.Wait("the pods to be gone"))
+    assert actions == (EndPods((patient,)), Wait("the pods to be gone"))
 
 
 @pytest.mark.parametrize(("asked_s", "given_s"), [(0, 1), (1, 1), (2, 2), (30, 2), (None, 2)])
@@ -227,5 +170,5 @@ def test_pods_that_are_made_anew_do_not_keep_the_namespace() -> None:
     seen = replace(world.seen, route=None, objects={}, pods=(pod,))
     assert seen.namespace is not None
 
-    assert plan.plan_closed(seen, UID) == (plan.EndPods((pod,)), plan.DeleteNamespace(seen.namespace))
-    assert plan.plan_closed(replace(seen, pods=(ending,)), UID) == (plan.Wait("the pods to be gone"),)
+    assert plan.plan_closed(seen, UID) == (EndPods((pod,)), DeleteNamespace(seen.namespace))
+    assert plan.plan_closed(replace(seen, pods=(ending,)), UID) == (Wait("the pods to be gone"),)

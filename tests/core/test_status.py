@@ -12,7 +12,7 @@ from kubepreview.core import keys, kinds, status
 from kubepreview.core.acceptance import Rejected
 from kubepreview.core.health import Health
 from kubepreview.core.lifecycle import lifespan
-from kubepreview.core.model import Object, ObjectRef, PreviewStatus
+from kubepreview.core.model import Object, ObjectRef, PreviewStatus, Sleep
 from kubepreview.core.observed import Answer, Observed
 from kubepreview.core.pods import Trouble
 
@@ -24,6 +24,7 @@ _STARTING = Health(ready=0, wanted=1, is_settled=False, waiting_for="Deployment/
 _NEW = Answer(code=200, shas=frozenset({SHA}))
 _OLD = Answer(code=200, shas=frozenset({OLD_SHA}), detail="200 OK")
 _LIFE = lifespan(preview(), project().spec, NOW)
+_AWAKE = Sleep(asleep=False, since=NOW)
 _SERVED_OLD: Object = {"served": {"sha": OLD_SHA, "since": "2026-01-01T00:00:00Z"}}
 
 
@@ -35,6 +36,7 @@ def _open(before: Object | None = None, **visit: Any) -> PreviewStatus:
     found = status.Visit(
         **{
             "lifespan": _LIFE,
+            "sleep": _AWAKE,
             "wanted": asked(),
             "observed": Observed(),
             "health": _SETTLED,
@@ -113,7 +115,12 @@ def test_a_condition_keeps_its_time_until_its_truth_changes() -> None:
     again = status.status_of_open(
         preview(status={"conditions": [_wire(each) for each in first.conditions]}),
         status.Visit(
-            lifespan=_LIFE, wanted=asked(), observed=Observed(), health=_SETTLED, answer=Answer(code=503)
+            lifespan=_LIFE,
+            sleep=_AWAKE,
+            wanted=asked(),
+            observed=Observed(),
+            health=_SETTLED,
+            answer=Answer(code=503),
         ),
         _LATER,
     )

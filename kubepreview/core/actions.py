@@ -1,0 +1,103 @@
+"""What a plan consists of: the actions, as data. `controller.act` has a function for each."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from kubepreview.core.model import Object, ObjectRef, Scale
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """What must be on record before it is done, so that no crash makes it forgotten.
+
+    `inventory`: the objects that were ever applied and not seen gone. `scales`: the counts to wake to.
+    """
+
+    inventory: tuple[ObjectRef, ...] = ()
+    scales: tuple[Scale, ...] = ()
+
+
+class ApplyNamespace(Struct, frozen=True):
+    """Create the namespace with its labels, or put the labels back."""
+
+    namespace: Object
+
+
+class ApplyGuardrails(Struct, frozen=True):
+    """Write these guards into the namespace."""
+
+    objects: tuple[Object, ...]
+
+
+class ApplyObjects(Struct, frozen=True):
+    """Apply these as the deployer: all are tried first, and none is written if one is refused.
+
+    `record` is written down before the first of them is.
+    """
+
+    objects: tuple[Object, ...]
+    record: Record
+
+
+class Prune(Struct, frozen=True):
+    """Delete what an earlier revision brought and this one does not; each only if it is that very object."""
+
+    objects: tuple[Object, ...]
+
+
+class ApplyRoute(Struct, frozen=True):
+    """Write the route."""
+
+    route: Object
+
+
+class DeleteRoute(Struct, frozen=True):
+    """Take the route away, so that nobody is led to what is being ended."""
+
+    route: Object
+
+
+class Rescale(Struct, frozen=True):
+    """Apply these counts of pods, and nothing else of their workloads, once `record` is written down."""
+
+    objects: tuple[Object, ...]
+    record: Record
+
+
+class EndWorkloads(Struct, frozen=True):
+    """Delete what would make new pods."""
+
+    objects: tuple[Object, ...]
+
+
+class EndPods(Struct, frozen=True):
+    """Delete these pods with a short grace."""
+
+    pods: tuple[Object, ...]
+
+
+class DeleteNamespace(Struct, frozen=True):
+    """Delete the namespace, only if it is the one that was looked at."""
+
+    namespace: Object
+
+
+class Wait(Struct, frozen=True):
+    """Nothing can be done until this is seen."""
+
+    what: str
+
+
+Action = (
+    ApplyNamespace
+    | ApplyGuardrails
+    | ApplyObjects
+    | Prune
+    | ApplyRoute
+    | DeleteRoute
+    | Rescale
+    | EndWorkloads
+    | EndPods
+    | DeleteNamespace
+    | Wait
+)

@@ -1,0 +1,106 @@
+"""How many pods each workload has: the counts that sleep puts to zero, and waking brings back.
+
+The count is a field beside what the author wrote, with a field manager of its own, so that sleeping and
+waking leave the author's objects, and the hash of them, as they are. A count that a person or an autoscaler
+chose comes back as it was; at zero an autoscaler rests by itself.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+
+from kubepreview.core import keys
+from kubepreview.core.kinds import as_mapping, kind_of, ref_of
+from kubepreview.core.model import Object, ObjectRef, Scale
+
+_FINISHED = ("Complete", "Failed")
+
+
+def count(obj: Object) -> int | None:
+    """How many the object asks for; None if it says nothing, or has no pods that could be kept away."""
+    spec = as_mapping(obj.get("spec"))
+    match kind_of(ref_of(obj)).zeroed_by:
+        case "Replicas":
+            replicas = spec.get("replicas")
+            return replicas if isinstance(replicas, int) else None
+        case "Suspend":
+            return None if _is_finished(obj) else int(not spec.get("suspend"))
+        case "NodeSelector":
+            return int(keys.NO_NODE not in as_mapping(_pod_spec(obj).get("nodeSelector")))
+        case _:
+            return None
+
+
+def zeroed(obj: Object) -> Object:
+    """The object, without pods."""
+    return _merged(copy.deepcopy(obj), _fields(ref_of(obj), 0))
+
+
+def only(live: Object, replicas: int) -> Object:
+    """What is applied to give this very object so many pods, and to change nothing else of it."""
+    metadata = {key: live["metadata"][key] for key in ("name", "namespace", "uid")}
+    identity = {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata}
+    return {**identity, **_fields(ref_of(live), replicas)}
+
+
+def _fields(ref: ObjectRef, replicas: int) -> Object:
+    match kind_of(ref).zeroed_by:
+        case "Replicas":
+            return {"spec": {"replicas": replicas}}
+        case "Suspend":
+            return {"spec": {"suspend": not replicas}}
+        case "NodeSelector" if not replicas:
+            return {"spec": {"template": {"spec": {"nodeSelector": {keys.NO_NODE: "true"}}}}}
+        case _:
+            return {}
+
+
+def running(objects: Iterable[Object]) -> tuple[Scale, ...]:
+    """The counts of those live objects that have pods, or are about to."""
+    return tuple(Scale(object=ref_of(obj), replicas=many) for obj in objects if (many := count(obj)))
+
+
+def to_restore(objects: Iterable[Object], recorded: Iterable[Scale]) -> tuple[Scale, ...]:
+    """The recorded counts of those live objects that are at zero."""
+    at_zero = {ref_of(obj) for obj in objects if count(obj) == 0}
+    return tuple(scale for scale in recorded if scale.replicas and scale.object in at_zero)
+
+
+def merged(recorded: Iterable[Scale], seen: Iterable[Scale]) -> tuple[Scale, ...]:
+    """All counts that are known; what was seen last holds."""
+    counts = {scale.object: scale for scale in (*recorded, *seen)}
+    return tuple(counts.values())
+
+
+def after_change(stale: Iterable[Object], recorded: Iterable[Scale]) -> tuple[Scale, ...]:
+    """The counts to wake to when these objects of a new revision are applied in the preview's sleep.
+
+    What the author writes down now is what holds; where nothing is written, what was there before; 1 for
+    what was not there.
+    """
+    counts: dict[ObjectRef, int] = {scale.object: scale.replicas for scale in recorded}
+    for obj in stale:
+        ref = ref_of(obj)
+        if kind_of(ref).zeroed_by:
+            counts[ref] = _or(count(obj), counts.get(ref, 1))
+    return tuple(Scale(object=ref, replicas=replicas) for ref, replicas in counts.items())
+
+
+def _or(written: int | None, otherwise: int) -> int:
+    return otherwise if written is None else written
+
+
+def _is_finished(obj: Object) -> bool:
+    conditions = as_mapping(obj.get("status")).get("conditions") or ()
+    return any(each["type"] in _FINISHED and each["status"] == "True" for each in conditions)
+
+
+def _pod_spec(obj: Object) -> Object:
+    return as_mapping(as_mapping(as_mapping(obj.get("spec")).get("template")).get("spec"))
+
+
+def _merged(into: Object, changes: Mapping[str, object]) -> Object:
+    for key, value in changes.items():
+        into[key] = _merged(as_mapping(into.get(key)), value) if isinstance(value, Mapping) else value
+    return into
