@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 # What is started often is compiled once, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
 
+DEMO := tests/cluster/test_demo.py
 # The tests that are named nowhere else below: a new folder is run without being listed.
 ROOMS = $(filter-out tests/core tests/house tests/cluster tests/localcluster tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
 
@@ -29,13 +30,14 @@ test: setup ## Check and test everything, on a real Kubernetes node.
 	@$(MAKE) programs
 	@$(MAKE) --jobs=2 test-cluster test-rooms
 
-# A node's tests wait for pods most of their time: those of single rooms run beside them, and speak at the end.
+# A node's tests wait for pods most of their time: those of single rooms, and the demo, which has a node of its
+# own, run beside them, and speak at the end.
 test-cluster:
-	@$(BIN)/pytest --durations=15 tests/cluster tests/localcluster
+	@$(BIN)/pytest --durations=15 --ignore=$(DEMO) tests/cluster tests/localcluster
 
 test-rooms:
 	@log=$$(mktemp) && trap 'cat "$$log"; rm "$$log"' EXIT && \
-	$(BIN)/pytest --durations=5 $(ROOMS) >"$$log" 2>&1
+	$(BIN)/pytest --durations=5 $(ROOMS) $(DEMO) >"$$log" 2>&1
 
 test-pure: environment ## Run the tests that need nothing but Python.
 	@$(BIN)/pytest --exitfirst --quiet tests/core
