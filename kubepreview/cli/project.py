@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import re
 from typing import Any
 
 import click
@@ -12,6 +11,7 @@ import click
 from kubepreview.cli import facts
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect, connection_options
+from kubepreview.cli.durations import Duration
 from kubepreview.cli.output import Format, as_yaml, output_option, write_data
 from kubepreview.core import keys, names, projects
 from kubepreview.core.model import Object, ProjectSpec
@@ -20,8 +20,6 @@ from kubepreview.kube.client import Client
 from kubepreview.kube.errors import ObjectNotFound
 from kubepreview.kube.resources import PREVIEW_PROJECTS, PREVIEWS, SERVICE_ACCOUNTS
 
-_DURATION = re.compile(r"([1-9][0-9]{0,4})([mhd])")
-_UNIT_S = {"m": 60, "h": 3600, "d": 86400}
 _SHORTEST_TOKEN_S = 600  # the apiserver's own bound
 _QUOTA = ("cpu", "memory", "ephemeral-storage", "storage")
 
@@ -72,6 +70,13 @@ def project() -> None:
     default="",
     help="A preview that nobody used for so long is closed.  [default: 7d]",
 )
+@click.option(
+    "--on-push",
+    type=click.Choice(["Wake", "StayAsleep"]),
+    default="Wake",
+    show_default=True,
+    help="What a push does to a preview that sleeps.",
+)
 @click.option("--quota-cpu", default="", help="Of one preview, like each --quota.  [default: 8]")
 @click.option("--quota-memory", default="", help="[default: 8Gi]")
 @click.option("--quota-ephemeral-storage", default="", help="[default: 10Gi]")
@@ -103,14 +108,24 @@ def show(caller: Caller, /, connection: Connection, name: str, namespace: str, o
 @project.command("ci-kubeconfig")
 @click.argument("name")
 @click.option("--namespace", default="", help="The control namespace.  [default: NAME-previews]")
-@click.option("--duration", default="2160h", show_default=True, help="How long it is good for: 30m, 8h, 7d.")
+@click.option(
+    "--duration",
+    "lifetime_s",
+    type=Duration(),
+    default="90d",
+    show_default=True,
+    help="How long it is good for: 30m, 8h, 7d.",
+)
 @click.option("--server", default="", help="The apiserver's URL as CI reaches it.  [default: as used here]")
 @connection_options
 @click.pass_obj
-def ci_kubeconfig(caller: Caller, /, connection: Connection, name: str, **options: str) -> None:
+def ci_kubeconfig(
+    caller: Caller, /, connection: Connection, name: str, lifetime_s: int, **options: str
+) -> None:
     """Print a kubeconfig that may write the previews of project NAME, and nothing else."""
     namespace = options["namespace"] or f"{name}-previews"
-    lifetime_s = _seconds(options["duration"])
+    if lifetime_s < _SHORTEST_TOKEN_S:
+        raise InvalidInput("--duration: the apiserver asks for at least 10m")
     asyncio.run(_ci_kubeconfig(caller, connection, name, namespace, lifetime_s, options["server"]))
 
 
@@ -220,11 +235,3 @@ def kubeconfig(name: str, namespace: str, cluster: Object, token: str) -> Object
         ],
         "current-context": name,
     }
-
-
-def _seconds(duration: str) -> int:
-    match = _DURATION.fullmatch(duration)
-    seconds = int(match[1]) * _UNIT_S[match[2]] if match else 0
-    if seconds < _SHORTEST_TOKEN_S:
-        raise InvalidInput(f"--duration {duration}: write 30m, 8h or 7d, and at least 10m")
-    return seconds

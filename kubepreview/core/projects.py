@@ -40,6 +40,7 @@ class Given(Struct, frozen=True, kw_only=True):
     revision_path: str = ""
     daemon_sets: str = ""
     time_to_live: str = ""
+    on_push: str = ""
     quota: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -90,6 +91,7 @@ def project_spec(given: Given, seen: Seen) -> ProjectSpec:
         "revisionPath": given.revision_path,
         "daemonSets": given.daemon_sets or "Deployment",
         **({"timeToLive": given.time_to_live} if given.time_to_live else {}),
+        **({"onPush": given.on_push} if given.on_push else {}),
     }
     return _checked(given, chosen)
 

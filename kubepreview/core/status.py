@@ -150,12 +150,15 @@ def _status(
     else:
         ready = Said(READY, "False", first_not_true.reason, first_not_true.message)
     everything = (*said, ready, _asleep(rest.sleep), _expiring(preview, lifespan))
+    before = preview.status
+    # Where nothing is known of its life, what was known is not forgotten: an extension is granted once.
+    activity = None if preview.spec.state == "Closed" else before.activity
     return msgspec.structs.replace(
         rest,
         observed_generation=preview.metadata.generation,
         conditions=tuple(_dated(preview, each, now) for each in everything),
-        activity=lifespan.activity if lifespan else None,
-        extension=lifespan.extension if lifespan else None,
+        activity=lifespan.activity if lifespan else activity,
+        extension=lifespan.extension if lifespan else before.extension,
         expires_at=lifespan.expires_at if lifespan else None,
     )
 

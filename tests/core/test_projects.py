@@ -117,6 +117,8 @@ def test_what_is_given_stays() -> None:
         quota={"cpu": "16", "pods": 5},
         daemon_sets="Keep",
         revision_path="/version",
+        time_to_live="3d",
+        on_push="StayAsleep",
     )
 
     spec = projects.project_spec(given, HERE)
@@ -125,6 +127,7 @@ def test_what_is_given_stays() -> None:
     assert spec.image_prefixes == ("ghcr.io/acme/",)
     assert (spec.quota.cpu, spec.quota.pods, spec.quota.memory) == ("16", 5, "8Gi")
     assert (spec.daemon_sets, spec.revision_path) == ("Keep", "/version")
+    assert (spec.time_to_live, spec.on_push) == ("3d", "StayAsleep")
 
 
 def test_the_objects_are_a_namespace_a_project_and_a_poor_identity() -> None:

@@ -150,6 +150,23 @@ def test_a_rejected_preview_says_why_and_forgets_nothing() -> None:
     assert said.served.sha == "a" * 40
 
 
+def test_an_extension_is_remembered_where_nothing_is_known_of_its_life() -> None:
+    """Without its project, and while it is closed: the wish in its spec is not granted a second time."""
+    left: Object = {
+        "activity": {"at": NOW.isoformat(), "kind": "Extension"},
+        "extension": {"id": "w-1", "until": _LATER.isoformat()},
+    }
+    homeless = status.status_of_rejected(preview(status=left), Rejected("ProjectNotFound", "none"), NOW)
+    closed = status.status_of_closed(preview(status=left, state="Closed"), Observed(), NOW)
+
+    assert homeless.activity is not None
+    assert homeless.activity.kind == "Extension"
+    assert closed.activity is None
+    for said in (homeless, closed):
+        assert said.extension is not None
+        assert said.extension.id == "w-1"
+
+
 def _namespace(**metadata: Any) -> Object:
     ours = {"labels": {keys.MANAGED: "true"}, "annotations": {keys.PREVIEW_UID: UID}}
     return {"metadata": {"name": "rapidrar-pr-7", "uid": "n", **ours, **metadata}}
