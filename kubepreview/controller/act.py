@@ -16,6 +16,7 @@ from kubepreview.core.actions import (
     ApplyRoute,
     DeleteNamespace,
     DeleteRoute,
+    Drifted,
     EndPods,
     EndWorkloads,
     Prune,
@@ -86,6 +87,32 @@ async def _do(cluster: Client, action: Action, record: WriteRecord) -> tuple[str
         case _:
             assert_never(action)
     return ()
+
+
+async def repair(cluster: Client, drifted: Sequence[Drifted]) -> tuple[str, ...]:
+    """Apply each anew, in order. Returns what is to be told of it.
+
+    The apiserver changes nothing where there is nothing to put back, and then nothing is told.
+    """
+    told = [await _repaired(cluster, each) for each in drifted]
+    return tuple(each for each in told if each)
+
+
+async def _repaired(cluster: Client, drifted: Drifted) -> str:
+    obj = drifted.object
+    is_theirs = obj["metadata"]["labels"].get(keys.ORIGIN) == keys.ORIGIN_PULL_REQUEST
+    writer = _deployer(cluster, obj) if is_theirs else cluster
+    told = f"{obj['kind']}/{obj['metadata']['name']}: {drifted.what}"
+    try:
+        written = await writer.apply(obj, manager=keys.MANAGER)
+    except WriteConflict:
+        # It is gone, or another by now: the next look makes it anew.
+        return ""
+    except (Forbidden, Invalid) as no:
+        if not is_theirs:
+            raise
+        return f"{told}, and cannot be put back: {no.message}"
+    return "" if written["metadata"]["resourceVersion"] == drifted.version else f"{told}, and was put back"
 
 
 def _deployer(cluster: Client, obj: Object) -> Client:

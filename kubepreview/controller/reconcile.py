@@ -10,12 +10,13 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kubepreview.controller.act import act, no_record
+from kubepreview.controller.act import act, no_record, repair
 from kubepreview.controller.observe import find_namespace, look_at_all, observe
 from kubepreview.controller.report import (
     expire,
     failure_of,
     recorded,
+    tell_of_repairs,
     write_record,
     write_sleep,
     write_status,
@@ -38,7 +39,8 @@ from kubepreview.kube.together import as_one
 _MOST_BATCHES: Final = 8
 
 # When to look again, unless something calls earlier.
-_STEADY_S: Final = 60.0
+# What somebody changes by hand is back within a minute.
+_STEADY_S: Final = 45.0
 _REFUSED_S: Final = 30.0
 _WAITING_S: Final = 0.02
 _SETTLING_S: Final = 1.0
@@ -155,6 +157,8 @@ async def _converge(preview: Preview, asked: Wanted, tools: Tools) -> _Converged
             (*before.inventory, *asked.refs),
             may_be_absent=batch == 0 and not preview.status.namespace,
         )
+        if batch == 0 and await _repaired(current, asked, observed, tools):
+            continue
         actions = plan.plan_open(asked, observed, before, preview.metadata.uid)
         if all(isinstance(action, Wait) for action in actions):
             return _Converged(current, observed, actions)
@@ -164,6 +168,15 @@ async def _converge(preview: Preview, asked: Wanted, tools: Tools) -> _Converged
         if any(isinstance(action, ApplyObjects) for action in actions):
             await asyncio.sleep(_APPLIED_S)
     return _Converged(current, observed, (Wait("the apiserver to show what was written"),))
+
+
+async def _repaired(preview: Preview, asked: Wanted, observed: Observed, tools: Tools) -> bool:
+    """Put back what somebody else has changed, and tell of it. Whether there was anything."""
+    found = plan.plan_repair(asked, observed, preview.metadata.uid)
+    if found is None:
+        return False
+    await tell_of_repairs(tools, preview, await repair(tools.cluster, found.drifted))
+    return True
 
 
 async def _ask(

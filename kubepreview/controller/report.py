@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 
@@ -78,6 +79,13 @@ async def expire(tools: Tools, preview: Preview) -> None:
     tools.log.info("preview expired", preview=f"{metadata.namespace}/{metadata.name}")
 
 
+async def tell_of_repairs(tools: Tools, preview: Preview, told: Sequence[str]) -> None:
+    """One Event and one line in the log for each object that somebody else had changed."""
+    for each in told:
+        tools.log.warning("drift", preview=f"{preview.metadata.namespace}/{preview.metadata.name}", what=each)
+        await _emit(tools, preview, reason="Drift", note=each, is_good=False)
+
+
 async def failure_of(tools: Tools, preview: Preview, space: str, trouble: Trouble | None) -> Failure | None:
     """The trouble with the container's last words; read once, as the words of an end do not change."""
     if trouble is None:
@@ -143,10 +151,11 @@ async def _tell(tools: Tools, before: Preview, after: Preview) -> None:
             message=ready.message,
         )
         if ready.reason not in _ON_THE_WAY:
-            await _emit(tools, after, ready, is_good=ready.reason in _GOOD_ENDS)
+            is_good = ready.reason in _GOOD_ENDS
+            await _emit(tools, after, reason=ready.reason, note=ready.message, is_good=is_good)
     expiring = _news(before, after, conditions.EXPIRING)
     if expiring is not None and expiring.status == "True":
-        await _emit(tools, after, expiring, is_good=False)
+        await _emit(tools, after, reason=expiring.reason, note=expiring.message, is_good=False)
 
 
 def _news(before: Preview, after: Preview, kind: str) -> Condition | None:
@@ -157,21 +166,21 @@ def _news(before: Preview, after: Preview, kind: str) -> Condition | None:
     return new
 
 
-async def _emit(tools: Tools, preview: Preview, said: Condition, *, is_good: bool) -> None:
+async def _emit(tools: Tools, preview: Preview, *, reason: str, note: str, is_good: bool) -> None:
     try:
         await events.emit(
             tools.cluster,
             regarding=_identity(preview),
             type="Normal" if is_good else "Warning",
-            reason=said.reason,
+            reason=reason,
             action="Reconcile",
-            note=said.message or said.reason,
+            note=note or reason,
             controller=keys.GROUP + "/controller",
             now=tools.now,
         )
     except KubepreviewError as error:
         # The status, which is written, is the truth; an Event is only its echo.
-        tools.log.warning("event not written", reason=said.reason, error=error.message)
+        tools.log.warning("event not written", reason=reason, error=error.message)
 
 
 # Reasons that belong to the ordinary course of things, and are gone in a moment.

@@ -39,6 +39,20 @@ class ApplyObjects(Struct, frozen=True):
     record: Record
 
 
+class Drifted(Struct, frozen=True):
+    """An object to be applied anew, what somebody else has changed of it, and the version that was seen."""
+
+    object: Object
+    what: str
+    version: str
+
+
+class Repair(Struct, frozen=True):
+    """Put back what somebody else has changed."""
+
+    drifted: tuple[Drifted, ...]
+
+
 class Prune(Struct, frozen=True):
     """Delete what an earlier revision brought and this one does not; each only if it is that very object."""
 

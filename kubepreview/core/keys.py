@@ -28,6 +28,8 @@ ORIGIN_PRODUCT: Final = "product"
 # Annotations.
 # SHA-256 of the object as we wanted it when we applied it; equal means nothing to do.
 APPLIED_HASH: Final = "kubepreview.dev/applied-hash"
+# Put on an object of a preview by hand, as "true": what is changed there by hand stays until the next push.
+HANDS_OFF: Final = "kubepreview.dev/hands-off"
 # On a preview's namespace: the UID of the Preview it belongs to, so that a look-alike is never adopted.
 PREVIEW_UID: Final = "kubepreview.dev/preview-uid"
 

@@ -8,11 +8,11 @@ Applying a plan, observing, and planning again ends in the empty plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from kubepreview.core import kinds, scales
+from kubepreview.core import drift, kinds, scales
 from kubepreview.core.actions import (
     Action,
     ApplyGuardrails,
@@ -21,10 +21,12 @@ from kubepreview.core.actions import (
     ApplyRoute,
     DeleteNamespace,
     DeleteRoute,
+    Drifted,
     EndPods,
     EndWorkloads,
     Prune,
     Record,
+    Repair,
     Rescale,
     Wait,
 )
@@ -47,6 +49,30 @@ def plan_open(wanted: Wanted, observed: Observed, record: Record, preview_uid: s
             *_plan_route(wanted, observed),
         )
     )
+
+
+def plan_repair(wanted: Wanted, observed: Observed, preview_uid: str) -> Repair | None:
+    """What was applied and is not as it was applied any more; what is about to be applied is left out.
+
+    The guards first: they are in force before anything else is written.
+    """
+    if observed.namespace is None or observed.is_terminating or not observed.belongs_to(preview_uid):
+        return None
+    ours = ((wanted.namespace, observed.namespace), (wanted.route, observed.route))
+    guards = ((obj, observed.guardrails.get(kinds.ref_of(obj))) for obj in wanted.guardrails)
+    drifted = [*_drifted(ours), *_drifted(guards)]
+    for obj in wanted.objects:
+        live = observed.objects.get(kinds.ref_of(obj))
+        if live is not None and not drift.is_left_alone(live):
+            drifted += _drifted(((scales.as_counted(obj, live), live),))
+    return Repair(tuple(drifted)) if drifted else None
+
+
+def _drifted(pairs: Iterable[tuple[Object, Object | None]]) -> Iterator[Drifted]:
+    for obj, live in pairs:
+        if live is not None and applied_hash(live) == applied_hash(obj) and (what := drift.drift(obj, live)):
+            pinned = {**obj, "metadata": {**obj["metadata"], "uid": live["metadata"]["uid"]}}
+            yield Drifted(pinned, what, live["metadata"]["resourceVersion"])
 
 
 def _plan_namespace(wanted: Wanted, observed: Observed, preview_uid: str) -> tuple[Action, ...]:

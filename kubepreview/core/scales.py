@@ -37,6 +37,14 @@ def zeroed(obj: Object) -> Object:
     return _merged(copy.deepcopy(obj), _fields(ref_of(obj), 0))
 
 
+def as_counted(obj: Object, live: Object) -> Object:
+    """The object, with as many pods as it has now: who has counted them is not asked."""
+    replicas = as_mapping(live.get("spec")).get("replicas")
+    if kind_of(ref_of(obj)).zeroed_by != "Replicas" or replicas is None:
+        return obj
+    return {**obj, "spec": {**obj["spec"], "replicas": replicas}}
+
+
 def only(live: Object, replicas: int) -> Object:
     """What is applied to give this very object so many pods, and to change nothing else of it."""
     metadata = {key: live["metadata"][key] for key in ("name", "namespace", "uid")}

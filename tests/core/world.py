@@ -83,7 +83,15 @@ class World:
         """Give a workload another count, as a person or an autoscaler would."""
         live = copy.deepcopy(self.seen.objects[ref])
         live["spec"]["replicas"] = replicas
+        self.put(ref, live)
+
+    def put(self, ref: ObjectRef, live: Object) -> None:
+        """Somebody writes an object of the pull request."""
         self.seen = replace(self.seen, objects={**self.seen.objects, ref: live})
+
+    def put_guard(self, ref: ObjectRef, live: Object) -> None:
+        """Somebody writes a guard."""
+        self.seen = replace(self.seen, guardrails={**self.seen.guardrails, ref: live})
 
     def _applied(self, obj: Object) -> Object:
         """What the author does not count keeps its count; what is new has one."""
@@ -106,7 +114,9 @@ class World:
 def live_of(obj: Object) -> Object:
     """The object as the apiserver shows it."""
     live = copy.deepcopy(obj)
-    live["metadata"] |= {"uid": str(next(_UIDS)), "creationTimestamp": "2026-01-02T03:04:05Z"}
+    number = str(next(_UIDS))
+    created = "2026-01-02T03:04:05Z"
+    live["metadata"] |= {"uid": number, "resourceVersion": number, "creationTimestamp": created}
     if live["kind"] == "ResourceQuota":
         live["status"] = {"hard": live["spec"]["hard"]}
     return live
