@@ -172,11 +172,10 @@ async def _converge(preview: Preview, asked: Wanted, tools: Tools) -> _Converged
 
 async def _repaired(preview: Preview, asked: Wanted, observed: Observed, tools: Tools) -> bool:
     """Put back what somebody else has changed, and tell of it. Whether there was anything."""
-    found = plan.plan_repair(asked, observed, preview.metadata.uid)
-    if found is None:
-        return False
-    await tell_of_repairs(tools, preview, await repair(tools.cluster, found.drifted))
-    return True
+    drifted = plan.plan_repair(asked, observed, preview.metadata.uid)
+    if drifted:
+        await tell_of_repairs(tools, preview, await repair(tools.cluster, drifted))
+    return bool(drifted)
 
 
 async def _ask(

@@ -47,12 +47,6 @@ class Drifted(Struct, frozen=True):
     version: str
 
 
-class Repair(Struct, frozen=True):
-    """Put back what somebody else has changed."""
-
-    drifted: tuple[Drifted, ...]
-
-
 class Prune(Struct, frozen=True):
     """Delete what an earlier revision brought and this one does not; each only if it is that very object."""
 

@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from kubepreview.core.model import Object, ObjectRef
 
+ZeroedBy = Literal["", "Replicas", "Suspend", "NodeSelector"]
+
 
 class Kind(Struct, frozen=True, kw_only=True):
     """One allowed kind.
@@ -30,7 +32,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     order: int
     pod_template: tuple[str, ...] = ()
     is_replaced: bool = False
-    zeroed_by: Literal["", "Replicas", "Suspend", "NodeSelector"] = ""
+    zeroed_by: ZeroedBy = ""
 
     @property
     def group(self) -> str:
@@ -41,6 +43,20 @@ class Kind(Struct, frozen=True, kw_only=True):
 
 _TEMPLATE = ("spec", "template")
 
+
+def _workload(api_version: str, kind: str, zeroed_by: ZeroedBy, *, is_replaced: bool = False) -> Kind:
+    """One with a pod template in the usual place."""
+    return Kind(
+        api_version=api_version,
+        kind=kind,
+        plural=f"{kind.lower()}s",
+        order=2,
+        pod_template=_TEMPLATE,
+        is_replaced=is_replaced,
+        zeroed_by=zeroed_by,
+    )
+
+
 _KINDS = (
     Kind(api_version="v1", kind="ConfigMap", plural="configmaps", order=0),
     Kind(api_version="v1", kind="Secret", plural="secrets", order=0),
@@ -48,55 +64,12 @@ _KINDS = (
     Kind(api_version="v1", kind="PersistentVolumeClaim", plural="persistentvolumeclaims", order=0),
     Kind(api_version="v1", kind="Service", plural="services", order=1),
     Kind(api_version="v1", kind="Pod", plural="pods", order=2, is_replaced=True),
-    Kind(
-        api_version="v1",
-        kind="ReplicationController",
-        plural="replicationcontrollers",
-        order=2,
-        pod_template=_TEMPLATE,
-        zeroed_by="Replicas",
-    ),
-    Kind(
-        api_version="apps/v1",
-        kind="Deployment",
-        plural="deployments",
-        order=2,
-        pod_template=_TEMPLATE,
-        zeroed_by="Replicas",
-    ),
-    Kind(
-        api_version="apps/v1",
-        kind="ReplicaSet",
-        plural="replicasets",
-        order=2,
-        pod_template=_TEMPLATE,
-        zeroed_by="Replicas",
-    ),
-    Kind(
-        api_version="apps/v1",
-        kind="StatefulSet",
-        plural="statefulsets",
-        order=2,
-        pod_template=_TEMPLATE,
-        zeroed_by="Replicas",
-    ),
-    Kind(
-        api_version="apps/v1",
-        kind="DaemonSet",
-        plural="daemonsets",
-        order=2,
-        pod_template=_TEMPLATE,
-        zeroed_by="NodeSelector",
-    ),
-    Kind(
-        api_version="batch/v1",
-        kind="Job",
-        plural="jobs",
-        order=2,
-        pod_template=_TEMPLATE,
-        is_replaced=True,
-        zeroed_by="Suspend",
-    ),
+    _workload("v1", "ReplicationController", "Replicas"),
+    _workload("apps/v1", "Deployment", "Replicas"),
+    _workload("apps/v1", "ReplicaSet", "Replicas"),
+    _workload("apps/v1", "StatefulSet", "Replicas"),
+    _workload("apps/v1", "DaemonSet", "NodeSelector"),
+    _workload("batch/v1", "Job", "Suspend", is_replaced=True),
     Kind(
         api_version="batch/v1",
         kind="CronJob",

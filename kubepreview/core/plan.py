@@ -26,7 +26,6 @@ from kubepreview.core.actions import (
     EndWorkloads,
     Prune,
     Record,
-    Repair,
     Rescale,
     Wait,
 )
@@ -51,21 +50,21 @@ def plan_open(wanted: Wanted, observed: Observed, record: Record, preview_uid: s
     )
 
 
-def plan_repair(wanted: Wanted, observed: Observed, preview_uid: str) -> Repair | None:
+def plan_repair(wanted: Wanted, observed: Observed, preview_uid: str) -> tuple[Drifted, ...]:
     """What was applied and is not as it was applied any more; what is about to be applied is left out.
 
     The guards first: they are in force before anything else is written.
     """
-    if observed.namespace is None or observed.is_terminating or not observed.belongs_to(preview_uid):
-        return None
-    ours = ((wanted.namespace, observed.namespace), (wanted.route, observed.route))
-    guards = ((obj, observed.guardrails.get(kinds.ref_of(obj))) for obj in wanted.guardrails)
-    drifted = [*_drifted(ours), *_drifted(guards)]
+    if observed.is_terminating or not observed.belongs_to(preview_uid):
+        return ()
+    pairs: list[tuple[Object, Object | None]] = [(wanted.namespace, observed.namespace)]
+    pairs += ((obj, observed.guardrails.get(kinds.ref_of(obj))) for obj in wanted.guardrails)
     for obj in wanted.objects:
         live = observed.objects.get(kinds.ref_of(obj))
         if live is not None and not drift.is_left_alone(live):
-            drifted += _drifted(((scales.as_counted(obj, live), live),))
-    return Repair(tuple(drifted)) if drifted else None
+            pairs.append((scales.as_counted(obj, live), live))
+    pairs.append((wanted.route, observed.route))
+    return tuple(_drifted(pairs))
 
 
 def _drifted(pairs: Iterable[tuple[Object, Object | None]]) -> Iterator[Drifted]:

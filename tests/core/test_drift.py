@@ -101,13 +101,12 @@ def test_the_repair_puts_back_all_but_the_count() -> None:
     """As many pods as somebody has asked for since run what the pull request says."""
     world = World()
     world.settle(asked())
-    assert plan.plan_repair(asked(), world.seen, UID) is None
+    assert plan.plan_repair(asked(), world.seen, UID) == ()
     _edited(world)
 
     found = plan.plan_repair(asked(), world.seen, UID)
 
-    assert found is not None
-    (only,) = found.drifted
+    (only,) = found
     assert only.what == f"{_IMAGE} was changed by kubectl-edit"
     assert only.object["spec"]["replicas"] == 4
     assert (
@@ -122,7 +121,7 @@ def test_what_somebody_tries_by_hand_is_left_until_the_next_push() -> None:
     world.settle(asked())
     _edited(world, **{keys.HANDS_OFF: "true"})
 
-    assert plan.plan_repair(asked(), world.seen, UID) is None
+    assert plan.plan_repair(asked(), world.seen, UID) == ()
     pushed = asked(preview(deployment(image="registry.example.com/web@sha256:" + "d" * 64), service()))
     assert plan.plan_open(pushed, world.seen, world.record, UID)
 
@@ -140,8 +139,7 @@ def test_no_annotation_protects_a_change_of_a_guard() -> None:
 
     found = plan.plan_repair(asked(), world.seen, UID)
 
-    assert found is not None
-    assert [each.object["kind"] for each in found.drifted] == ["ResourceQuota", "Deployment"]
+    assert [each.object["kind"] for each in found] == ["ResourceQuota", "Deployment"]
 
 
 def test_a_namespace_that_is_not_ours_is_not_repaired() -> None:
@@ -150,4 +148,4 @@ def test_a_namespace_that_is_not_ours_is_not_repaired() -> None:
     world.settle(asked())
     _edited(world)
 
-    assert plan.plan_repair(asked(), world.seen, "somebody else's") is None
+    assert plan.plan_repair(asked(), world.seen, "somebody else's") == ()
