@@ -12,6 +12,7 @@ from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.declaring import number_of
 from kubepreview.cli.durations import timeout_option
 from kubepreview.cli.scope import ScopeOptions, resolve_scope, scope_options
+from kubepreview.core.model import Preview
 
 _TO_SLEEP_S = 120
 _TO_WAKE_S = 300
@@ -40,7 +41,7 @@ def sleep(
     wait = awaiting.Wait(
         what="to fall asleep", judge=outcome.falling_asleep, timeout_s=timeout or _TO_SLEEP_S
     )
-    asyncio.run(_ask(caller, number, scope, connection, wait))
+    asyncio.run(_ask(caller, number, scope, connection, wait, asleep=True))
 
 
 @click.command()
@@ -60,17 +61,21 @@ def wake(
 ) -> None:
     """Wake the preview of pull request NUMBER, wait until it is served, and print its link."""
     wait = awaiting.Wait(what="to be served", judge=outcome.opening, timeout_s=timeout or _TO_WAKE_S)
-    url = asyncio.run(_ask(caller, number, scope, connection, wait))
-    caller.streams.data(url)
+    reached = asyncio.run(_ask(caller, number, scope, connection, wait, asleep=False))
+    caller.streams.data(reached.status.url)
 
 
 async def _ask(
-    caller: Caller, number: int | None, options: ScopeOptions, connection: Connection, wait: awaiting.Wait
-) -> str:
+    caller: Caller,
+    number: int | None,
+    options: ScopeOptions,
+    connection: Connection,
+    wait: awaiting.Wait,
+    *,
+    asleep: bool,
+) -> Preview:
     target = resolve_scope(options, caller)
     wanted = number_of(number, caller)
     async with connect(connection, caller) as client:
-        asleep = wait.judge is outcome.falling_asleep
         written = await writing.put_to_sleep(client, target, wanted, asleep=asleep)
-        reached = await awaiting.until(client, written, wait, caller.streams)
-    return reached.status.url
+        return await awaiting.until(client, written, wait, caller.streams)

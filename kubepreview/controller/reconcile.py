@@ -114,8 +114,7 @@ class _Converged(Struct, frozen=True):
 
     def as_recorded(self, sleep: Sleep) -> Sleep:
         """What was decided, with the counts that were recorded on the way."""
-        before = self.preview.status.sleep
-        return replace(sleep, scales=before.scales if before else ())
+        return replace(sleep, scales=recorded(self.preview).scales)
 
 
 async def _build(preview: Preview, accepted: Accepted, life: Lifespan, sleep: Sleep, tools: Tools) -> float:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from kubepreview.core.kinds import as_mapping, pod_template, ref_of
+from kubepreview.core.kinds import as_mapping, has_condition, pod_template, ref_of
 from kubepreview.core.model import Object
 from kubepreview.core.observed import Observed
 from kubepreview.core.pods import Trouble, current_pods, not_ready_yet, trouble_of
@@ -160,7 +160,7 @@ def _judge_job(live: Object, status: Mapping[str, Any]) -> _Judged:
 
 
 def _judge_pod(live: Object, status: Mapping[str, Any]) -> _Judged:
-    done = status.get("phase") == "Succeeded" or _has_condition(live, "Ready")
+    done = status.get("phase") == "Succeeded" or has_condition(live, "Ready")
     return _Judged(wanted=1, ready=int(done), waiting_for="" if done else "to be ready")
 
 
@@ -171,8 +171,3 @@ _JUDGES: Final = {
     "Job": _judge_job,
     "Pod": _judge_pod,
 }
-
-
-def _has_condition(obj: Object, kind: str) -> bool:
-    conditions = as_mapping(obj.get("status")).get("conditions") or ()
-    return any(each["type"] == kind and each["status"] == "True" for each in conditions)

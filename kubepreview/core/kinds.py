@@ -126,3 +126,9 @@ def pod_template(obj: Object) -> Object | None:
 def as_mapping(value: Any) -> Object:
     """The value if it is an object, else an empty one: what an author wrote may have any shape."""
     return value if isinstance(value, dict) else {}
+
+
+def has_condition(obj: Object, kind: str) -> bool:
+    """Whether the status of a live object says that this condition is True."""
+    conditions = as_mapping(obj.get("status")).get("conditions") or ()
+    return any(each["type"] == kind and each["status"] == "True" for each in conditions)

@@ -8,13 +8,14 @@ chose comes back as it was; at zero an autoscaler rests by itself.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from kubepreview.core import keys
-from kubepreview.core.kinds import as_mapping, kind_of, ref_of
+from kubepreview.core.kinds import as_mapping, has_condition, kind_of, pod_template, ref_of
 from kubepreview.core.model import Object, ObjectRef, Scale
 
-_FINISHED = ("Complete", "Failed")
+# Of a Job: it will have no pods any more.
+_ENDS = ("Complete", "Failed")
 
 
 def count(obj: Object) -> int | None:
@@ -25,9 +26,10 @@ def count(obj: Object) -> int | None:
             replicas = spec.get("replicas")
             return replicas if isinstance(replicas, int) else None
         case "Suspend":
-            return None if _is_finished(obj) else int(not spec.get("suspend"))
+            return None if any(has_condition(obj, end) for end in _ENDS) else int(not spec.get("suspend"))
         case "NodeSelector":
-            return int(keys.NO_NODE not in as_mapping(_pod_spec(obj).get("nodeSelector")))
+            pod_spec = as_mapping(as_mapping(pod_template(obj)).get("spec"))
+            return int(keys.NO_NODE not in as_mapping(pod_spec.get("nodeSelector")))
         case _:
             return None
 
@@ -81,31 +83,20 @@ def merged(recorded: Iterable[Scale], seen: Iterable[Scale]) -> tuple[Scale, ...
     return tuple(counts.values())
 
 
-def after_change(stale: Iterable[Object], recorded: Iterable[Scale]) -> tuple[Scale, ...]:
+def after_change(stale: Iterable[Object], recorded: Sequence[Scale]) -> tuple[Scale, ...]:
     """The counts to wake to when these objects of a new revision are applied in the preview's sleep.
 
     What the author writes down now is what holds; where nothing is written, what was there before; 1 for
     what was not there.
     """
-    counts: dict[ObjectRef, int] = {scale.object: scale.replicas for scale in recorded}
-    for obj in stale:
-        ref = ref_of(obj)
-        if kind_of(ref).zeroed_by:
-            counts[ref] = _or(count(obj), counts.get(ref, 1))
-    return tuple(Scale(object=ref, replicas=replicas) for ref, replicas in counts.items())
+    before = {scale.object: scale.replicas for scale in recorded}
+    workloads = ((ref_of(obj), count(obj)) for obj in stale if kind_of(ref_of(obj)).zeroed_by)
+    changed = (Scale(object=ref, replicas=_or(many, before.get(ref, 1))) for ref, many in workloads)
+    return merged(recorded, changed)
 
 
 def _or(written: int | None, otherwise: int) -> int:
     return otherwise if written is None else written
-
-
-def _is_finished(obj: Object) -> bool:
-    conditions = as_mapping(obj.get("status")).get("conditions") or ()
-    return any(each["type"] in _FINISHED and each["status"] == "True" for each in conditions)
-
-
-def _pod_spec(obj: Object) -> Object:
-    return as_mapping(as_mapping(as_mapping(obj.get("spec")).get("template")).get("spec"))
 
 
 def _merged(into: Object, changes: Mapping[str, object]) -> Object:

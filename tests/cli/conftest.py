@@ -15,7 +15,7 @@ from kubepreview.core.model import Object
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import PREVIEW_PROJECTS, PREVIEWS
 from kubepreview.kube.wait import wait_until
-from tests.commands import environment
+from tests.commands import Ended, environment, kubepreview
 from tests.kube.conftest import apiserver
 from tests.kube.controlplane import ControlPlane
 
@@ -28,6 +28,10 @@ class Cluster:
 
     plane: ControlPlane
     environ: Mapping[str, str]
+
+    def type(self, repository: Path, *argv: str) -> Ended:
+        """Type a command in a repository."""
+        return kubepreview(*argv, environ=self.environ, directory=repository)
 
     def get(self, scope: str, number: int) -> Object:
         """The Preview as the apiserver has it."""
@@ -112,6 +116,19 @@ def repository(tmp_path: Path, scope: str) -> Path:
     return make_repository(tmp_path, scope)
 
 
+@pytest.fixture
+def opened(cluster: Cluster, repository: Path, scope: str) -> Path:
+    """The repository of an open preview."""
+    assert scope
+    assert cluster.type(repository, *up_at(OPENED_AT)).code == 0
+    return repository
+
+
+def up_at(observed_at: str) -> tuple[str, ...]:
+    """How the preview of pull request 7 is asked for, without waiting."""
+    return "up", "7", "--sha", "a" * 40, "--observed-at", observed_at, "--image", IMAGE, "--no-wait"
+
+
 def make_repository(folder: Path, scope: str) -> Path:
     """Write a checkout with one service."""
     (folder / ".github").mkdir()
@@ -155,3 +172,4 @@ spec:
   ports: [{port: 80, targetPort: 8080}]
 """
 IMAGE = "web=registry.example.com/web@sha256:" + "c" * 64
+OPENED_AT = "2026-01-02T00:00:00Z"

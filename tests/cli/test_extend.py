@@ -10,26 +10,9 @@ import pytest
 from kubepreview.core.model import Object
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import PREVIEWS
-from tests.cli.conftest import IMAGE, Cluster
-from tests.commands import Ended, kubepreview
+from tests.cli.conftest import OPENED_AT, Cluster, up_at
 
-_TIME, _LATER = "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"
-
-
-@pytest.fixture
-def opened(cluster: Cluster, repository: Path, scope: str) -> Path:
-    """The repository of an open preview."""
-    assert scope
-    assert _type(cluster, repository, *_up()).code == 0
-    return repository
-
-
-def _up(at: str = _TIME) -> tuple[str, ...]:
-    return "up", "7", "--sha", "a" * 40, "--observed-at", at, "--image", IMAGE, "--no-wait"
-
-
-def _type(cluster: Cluster, repository: Path, *argv: str) -> Ended:
-    return kubepreview(*argv, environ=cluster.environ, directory=repository)
+_LATER = "2026-01-03T00:00:00Z"
 
 
 def _lifetime(cluster: Cluster, scope: str) -> Object:
@@ -48,9 +31,9 @@ def _expire(cluster: Cluster, scope: str) -> None:
 
 def test_each_wish_is_a_wish_of_its_own(cluster: Cluster, opened: Path, scope: str) -> None:
     """Twice three days are six: the second is not taken for the first."""
-    _type(cluster, opened, "extend", "7", "--for=3d", "--timeout=1s")
+    cluster.type(opened, "extend", "7", "--for=3d", "--timeout=1s")
     first = _lifetime(cluster, scope)["extension"]
-    _type(cluster, opened, "extend", "7", "--for=3d", "--timeout=1s")
+    cluster.type(opened, "extend", "7", "--for=3d", "--timeout=1s")
     second = _lifetime(cluster, scope)["extension"]
 
     assert (first["duration"], second["duration"]) == ("3d", "3d")
@@ -59,11 +42,11 @@ def test_each_wish_is_a_wish_of_its_own(cluster: Cluster, opened: Path, scope: s
 
 def test_keep_and_its_opposite(cluster: Cluster, opened: Path, scope: str) -> None:
     """Each changes only that; a push keeps what was asked."""
-    _type(cluster, opened, "extend", "7", "--for=3d", "--timeout=1s")
-    _type(cluster, opened, "extend", "7", "--keep", "--timeout=1s")
-    _type(cluster, opened, *_up(_LATER))
+    cluster.type(opened, "extend", "7", "--for=3d", "--timeout=1s")
+    cluster.type(opened, "extend", "7", "--keep", "--timeout=1s")
+    cluster.type(opened, *up_at(_LATER))
     kept = _lifetime(cluster, scope)
-    _type(cluster, opened, "extend", "7", "--no-keep", "--timeout=1s")
+    cluster.type(opened, "extend", "7", "--no-keep", "--timeout=1s")
 
     assert (kept["keep"], kept["extension"]["duration"]) == (True, "3d")
     assert _lifetime(cluster, scope)["keep"] is False
@@ -71,7 +54,7 @@ def test_keep_and_its_opposite(cluster: Cluster, opened: Path, scope: str) -> No
 
 def test_without_a_controller_it_says_so(cluster: Cluster, opened: Path) -> None:
     """The wish is written; nobody has granted it, and that is no success."""
-    done = _type(cluster, opened, "extend", "7", "--keep", "--timeout=1s")
+    done = cluster.type(opened, "extend", "7", "--keep", "--timeout=1s")
 
     assert (done.code, done.out) == (4, "")
     assert "the controller said nothing of it" in done.err
@@ -82,13 +65,13 @@ def test_what_is_granted_is_printed(cluster: Cluster, opened: Path, scope: str) 
     status = {"observedGeneration": 2, "expiresAt": _LATER, "conditions": [_ready(2)]}
     cluster.write_status(scope, 7, status)
 
-    done = _type(cluster, opened, "extend", "7", "--for=3d", "--timeout=20s")
+    done = cluster.type(opened, "extend", "7", "--for=3d", "--timeout=20s")
 
     assert (done.code, done.out) == (0, f"{_LATER}\n"), done.err
 
 
 def _ready(generation: int) -> Object:
-    said: Object = {"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": _TIME}
+    said: Object = {"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": OPENED_AT}
     return {**said, "observedGeneration": generation}
 
 
@@ -100,7 +83,7 @@ def test_a_wish_that_says_nothing_is_wrong_usage(
     cluster: Cluster, opened: Path, scope: str, flags: tuple[str, ...], says: str
 ) -> None:
     """Exit 2 with how it is written, and nothing is sent."""
-    done = _type(cluster, opened, "extend", "7", *flags)
+    done = cluster.type(opened, "extend", "7", *flags)
 
     assert done.code == 2
     assert says in done.err
@@ -109,9 +92,9 @@ def test_a_wish_that_says_nothing_is_wrong_usage(
 
 def test_what_is_closed_is_not_extended(cluster: Cluster, opened: Path, scope: str) -> None:
     """Exit 3; the way back is `up`."""
-    _type(cluster, opened, "down", "7", "--no-wait")
+    cluster.type(opened, "down", "7", "--no-wait")
 
-    done = _type(cluster, opened, "extend", "7", "--for=3d")
+    done = cluster.type(opened, "extend", "7", "--for=3d")
 
     assert done.code == 3
     assert "`kubepreview up` opens it again" in done.err
@@ -122,7 +105,7 @@ def test_what_has_expired_opens_again_with_the_same_event(cluster: Cluster, open
     """The pull request is open as before: its job is run once more, and brings the preview back."""
     _expire(cluster, scope)
 
-    assert _type(cluster, opened, *_up()).code == 0
+    assert cluster.type(opened, *up_at(OPENED_AT)).code == 0
     spec = cluster.get(scope, 7)["spec"]
     assert (spec["state"], spec["stateReason"]) == ("Open", "Requested")
 
@@ -130,9 +113,9 @@ def test_what_has_expired_opens_again_with_the_same_event(cluster: Cluster, open
 def test_what_has_expired_and_is_closed_stays_closed(cluster: Cluster, opened: Path, scope: str) -> None:
     """Once somebody has closed it, a late job is fenced as always."""
     _expire(cluster, scope)
-    _type(cluster, opened, "down", "7", "--observed-at", _TIME, "--no-wait")
+    cluster.type(opened, "down", "7", "--observed-at", OPENED_AT, "--no-wait")
 
-    late = _type(cluster, opened, *_up())
+    late = cluster.type(opened, *up_at(OPENED_AT))
 
     assert late.code == 3
     assert "fenced: this preview was closed" in late.err

@@ -7,23 +7,7 @@ from pathlib import Path
 import pytest
 
 from kubepreview.core.model import Object
-from tests.cli.conftest import IMAGE, Cluster
-from tests.commands import Ended, kubepreview
-
-_TIME = "2026-01-02T00:00:00Z"
-
-
-@pytest.fixture
-def opened(cluster: Cluster, repository: Path, scope: str) -> Path:
-    """The repository of an open preview."""
-    assert scope
-    up = ("up", "7", "--sha", "a" * 40, "--observed-at", _TIME, "--image", IMAGE, "--no-wait")
-    assert _type(cluster, repository, *up).code == 0
-    return repository
-
-
-def _type(cluster: Cluster, repository: Path, *argv: str) -> Ended:
-    return kubepreview(*argv, environ=cluster.environ, directory=repository)
+from tests.cli.conftest import Cluster
 
 
 def _wish(cluster: Cluster, scope: str) -> Object:
@@ -33,10 +17,10 @@ def _wish(cluster: Cluster, scope: str) -> Object:
 
 def test_each_wish_is_a_wish_of_its_own(cluster: Cluster, opened: Path, scope: str) -> None:
     """To sleep, to wake and to sleep again are three; what else was asked for stays."""
-    _type(cluster, opened, "extend", "7", "--keep", "--timeout=1s")
+    cluster.type(opened, "extend", "7", "--keep", "--timeout=1s")
     wishes = []
     for command in ("sleep", "wake", "sleep"):
-        done = _type(cluster, opened, command, "7", "--timeout=1s")
+        done = cluster.type(opened, command, "7", "--timeout=1s")
         assert done.code == 4
         assert "the controller said nothing of it" in done.err
         wishes.append(_wish(cluster, scope))
@@ -51,9 +35,9 @@ def test_what_is_closed_neither_sleeps_nor_wakes(
     cluster: Cluster, opened: Path, scope: str, command: str
 ) -> None:
     """Exit 3; the way back is `up`."""
-    _type(cluster, opened, "down", "7", "--no-wait")
+    cluster.type(opened, "down", "7", "--no-wait")
 
-    done = _type(cluster, opened, command, "7")
+    done = cluster.type(opened, command, "7")
 
     assert done.code == 3
     assert "`kubepreview up` opens it again" in done.err
@@ -63,7 +47,7 @@ def test_what_is_closed_neither_sleeps_nor_wakes(
 @pytest.mark.parametrize("command", ["sleep", "wake"])
 def test_what_is_not_there_is_not_found(cluster: Cluster, opened: Path, command: str) -> None:
     """Exit 1, with the name of what was looked for."""
-    done = _type(cluster, opened, command, "8")
+    done = cluster.type(opened, command, "8")
 
     assert done.code == 1
     assert "pull request 8" in done.err

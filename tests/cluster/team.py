@@ -133,6 +133,17 @@ class Team:
         """What a visitor of the preview gets: code and text."""
         return self.visit(f"pr-{number}.{PROJECT}.localhost", path)
 
+    def served(self, number: int, project: str = PROJECT) -> str:
+        """The commit that a visitor sees, or the code of the answer that is none."""
+        code, text = self.visit(f"pr-{number}.{project}.localhost", "/version")
+        return str(json.loads(text)["sha"]) if code == 200 else str(code)
+
+    def decide(self, **spec: Any) -> None:
+        """Change the project, as the platform team does."""
+        patch = json.dumps({"spec": spec})
+        where = (f"--namespace={CONTROL_NAMESPACE}", "previewproject", PROJECT)
+        kubectl(self.cluster, "patch", *where, "--type=merge", f"--patch={patch}")
+
     def visit(self, name: str, path: str) -> tuple[int, str]:
         """What the ingress answers to whoever asks for this host."""
         host, port = self.cluster.ingress

@@ -6,7 +6,6 @@ side by side, two of them over an earlier revision that runs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -56,11 +55,6 @@ def ended(team: Team) -> Iterator[Mapping[int, Ended]]:
         list(pool.map(team.down, running))
 
 
-def _served(team: Team, number: int) -> str:
-    code, text = team.ask(number, "/version")
-    return str(json.loads(text)["sha"]) if code == 200 else str(code)
-
-
 def test_an_image_that_does_not_exist_is_named(team: Team, ended: Mapping[int, Ended]) -> None:
     """Exit 1 with the pod, the container, the image and the registry's word; the status says it too."""
     said = ended[_MISSING]
@@ -88,7 +82,7 @@ def test_the_earlier_revision_is_still_served(team: Team, ended: Mapping[int, En
     """`up` says so, the status says so, and so does the address."""
     assert f"still served: {_GOOD}" in ended[number].err
     assert team.preview(number)["status"]["served"]["sha"] == _GOOD
-    assert {_served(team, number) for _ in range(10)} == {_GOOD}
+    assert {team.served(number) for _ in range(10)} == {_GOOD}
     assert team.condition(number, conditions.READY)[0] == "False"
 
 
@@ -124,7 +118,7 @@ def test_a_good_commit_mends_a_bad_one(team: Team, ended: Mapping[int, Ended]) -
     good = _up(team, _CRASH, sha("2"), image, {})
 
     assert good.code == 0, good.err
-    assert _served(team, _CRASH) == sha("2")
+    assert team.served(_CRASH) == sha("2")
     assert "failure" not in team.preview(_CRASH)["status"]
     # A pod that is ending when the new one serves has its grace still.
     eventually(lambda: _images(team, _CRASH) == {image}, "only the good revision's pods are left")
@@ -149,7 +143,7 @@ def test_a_revision_that_is_not_accepted_leaves_the_earlier_one_served(
     assert "KindNotAllowed" in refused.err
     assert f"still served: {_GOOD}" in refused.err
     assert team.preview(_MISSING)["status"]["served"]["sha"] == _GOOD
-    assert _served(team, _MISSING) == _GOOD
+    assert team.served(_MISSING) == _GOOD
 
 
 def test_closing_what_does_not_run_leaves_nothing(team: Team, ended: Mapping[int, Ended]) -> None:

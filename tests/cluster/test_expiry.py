@@ -21,15 +21,9 @@ _AT = "--observed-at=2026-01-02T00:00:00Z"
 def hurried(team: Team) -> Iterator[Path]:
     """A checkout of the project, in which a preview lives for twenty seconds."""
     root = team.checkout("expiry", *application(team.image(_COMMIT)))
-    _live_for(team, "20s")
+    team.decide(timeToLive="20s")
     yield root
-    _live_for(team, "7d")
-
-
-def _live_for(team: Team, time_to_live: str) -> None:
-    patch = f'{{"spec":{{"timeToLive":"{time_to_live}"}}}}'
-    where = (f"--namespace={PROJECT}-previews", "previewproject", PROJECT)
-    kubectl(team.cluster, "patch", *where, "--type=merge", f"--patch={patch}")
+    team.decide(timeToLive="7d")
 
 
 def _extend(team: Team, number: int, *flags: str) -> Ended:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -66,11 +65,6 @@ def _has_route(team: Team) -> bool:
     return keys.GUARD in team.names("ingress", _SPACE)
 
 
-def _served(team: Team) -> str:
-    code, text = team.ask(_NUMBER, "/version")
-    return str(json.loads(text)["sha"]) if code == 200 else str(code)
-
-
 def test_an_apiserver_that_is_killed_costs_nothing_but_time(team: Team) -> None:
     """During `up`, while nothing happens, and during `down`: the command line and the controller go on.
 
@@ -81,7 +75,7 @@ def test_an_apiserver_that_is_killed_costs_nothing_but_time(team: Team) -> None:
     before = _restarts(team)
 
     opened = _killed_while(team, lambda: _up(team, _COMMIT), lambda: _is_there(team), "the namespace is made")
-    first = _served(team)
+    first = team.served(_NUMBER)
     assert opened.code == 0, opened.err
     assert "trying on" in opened.err
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,15 +65,8 @@ def _type(team: Team, *argv: str) -> Ended:
     return team.type(*argv, str(_NUMBER), f"--project={PROJECT}")
 
 
-def _served(team: Team) -> str:
-    code, text = team.ask(_NUMBER, "/version")
-    return str(json.loads(text)["sha"]) if code == 200 else str(code)
-
-
 def _push(team: Team, name: str, commit: str, on_push: str) -> Ended:
-    patch = json.dumps({"spec": {"onPush": on_push}})
-    where = (f"--namespace={PROJECT}-previews", "previewproject", PROJECT)
-    kubectl(team.cluster, "patch", *where, "--type=merge", f"--patch={patch}")
+    team.decide(onPush=on_push)
     return team.up(_NUMBER, team.checkout(name, *_objects(team, commit)), commit)
 
 
@@ -105,7 +97,7 @@ def test_it_wakes_with_as_many_pods_as_it_had(team: Team, preview: Path) -> None
     assert woken.code == 0, woken.err
     assert woken.out.strip() == f"http://pr-{_NUMBER}.{PROJECT}.localhost:{team.cluster.ingress[1]}/"
     assert (_replicas(team), _told(team, "cronjob", "tidy", "{.spec.suspend}")) == (3, "false")
-    assert _served(team) == _FIRST
+    assert team.served(_NUMBER) == _FIRST
     assert team.condition(_NUMBER, conditions.ASLEEP) == ("False", "Awake")
 
 
@@ -117,7 +109,7 @@ def test_a_push_changes_it_in_its_sleep_or_wakes_it(team: Team, preview: Path) -
     silent = _push(team, "sleep-2", _SECOND, "StayAsleep")
     pods, image = team.names("pod", _SPACE), _told(team, "deployment", "web", "{..containers[0].image}")
     woken = _type(team, "wake")
-    seen = _served(team)
+    seen = team.served(_NUMBER)
     assert _type(team, "sleep").code == 0
     loud = _push(team, "sleep-3", _THIRD, "Wake")
 
@@ -126,7 +118,7 @@ def test_a_push_changes_it_in_its_sleep_or_wakes_it(team: Team, preview: Path) -
     assert woken.code == 0, woken.err
     assert seen == _SECOND
     assert loud.code == 0, loud.err
-    assert (_served(team), _replicas(team)) == (_THIRD, 3)
+    assert (team.served(_NUMBER), _replicas(team)) == (_THIRD, 3)
 
 
 def test_a_controller_that_is_killed_meanwhile_forgets_no_count(team: Team, preview: Path) -> None:
@@ -139,4 +131,4 @@ def test_a_controller_that_is_killed_meanwhile_forgets_no_count(team: Team, prev
     team.kill_controller()
     eventually(lambda: team.condition(_NUMBER, conditions.READY)[0] == "True", "it is awake")
 
-    assert (_replicas(team), _served(team)) == (3, _THIRD)
+    assert (_replicas(team), team.served(_NUMBER)) == (3, _THIRD)

@@ -43,11 +43,6 @@ def _example(team: Team, number: int, **preview_yml: Any) -> Ended:
     return team.up(number, root, _FIRST, f"--image=rapidrar={team.image(_FIRST)}")
 
 
-def _served(team: Team, number: int, project: str = PROJECT) -> str:
-    code, text = team.visit(f"pr-{number}.{project}.localhost", "/version")
-    return str(json.loads(text)["sha"]) if code == 200 else str(code)
-
-
 def _get(team: Team, number: int, kind: str, name: str, project: str = PROJECT) -> Object:
     said = kubectl(team.cluster, "get", kind, name, f"--namespace={project}-pr-{number}", "--output=json")
     found: Object = json.loads(said)
@@ -64,7 +59,7 @@ def test_the_example_runs_from_each_source(team: Team, number: int) -> None:
     space = f"{PROJECT}-pr-{number}"
     deployment = _get(team, number, "deployment", "rapidrar")
     ingresses, daemon_sets = team.names("ingress", space), team.names("daemonset", space)
-    served = _served(team, number)
+    served = team.served(number)
     closed = team.down(number)
 
     assert ended.code == 0, ended.err
@@ -105,7 +100,7 @@ def test_the_migration_of_a_new_commit_takes_the_place_of_the_old(team: Team) ->
     """A Job cannot be changed: the second commit's is another Job, it has run, and the commit is served."""
     first_uid, first_said = _migrate(team, _FIRST)
     second_uid, second_said = _migrate(team, _SECOND)
-    served = _served(team, _MIGRATED)
+    served = team.served(_MIGRATED)
     team.down(_MIGRATED).done()
 
     assert (first_said.strip(), second_said.strip()) == (_FIRST, _SECOND)
@@ -261,7 +256,7 @@ def test_the_example_meets_restricted_and_stays_a_daemon_set_where_a_project_kee
     assert daemon_set["status"]["numberReady"] == 1
     assert strict.names("deployment", f"{_STRICT}-pr-{_KEPT}") == []
     assert space["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
-    assert _served(strict, _KEPT, _STRICT) == _FIRST
+    assert strict.served(_KEPT, _STRICT) == _FIRST
 
 
 def test_root_is_refused_where_pods_are_restricted(strict: Team) -> None:
@@ -293,7 +288,7 @@ def test_of_two_projects_with_one_pattern_the_second_never_takes_what_the_first_
     before = _uids(team, space)
     root = team.checkout("twin", *application(team.image(_SECOND)), project=_TWIN)
     second = team.up(_SHARED, root, _SECOND, "--timeout=4s")
-    served = (_served(team, _SHARED), _served(team, _SHARED, _TWIN))
+    served = (team.served(_SHARED), team.served(_SHARED, _TWIN))
     closed = team.type("down", str(_SHARED), f"--project={_TWIN}")
     after = _uids(team, space)
     first_closed = team.down(_SHARED)
