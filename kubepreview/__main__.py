@@ -100,6 +100,10 @@ COMMANDS: Final[Mapping[str, Row]] = {
     "controller": Row(
         target="kubepreview.controller.command:controller", summary="Run the controller, inside a cluster."
     ),
+    "gateway": Row(
+        target="kubepreview.gateway.command:gateway",
+        summary="Answer for sleeping previews, inside a cluster.",
+    ),
 }
 
 

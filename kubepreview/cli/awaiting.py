@@ -11,7 +11,8 @@ from kubepreview.cli import previews
 from kubepreview.cli.outcome import Asked, Ended, Waiting
 from kubepreview.cli.streams import Streams
 from kubepreview.cli.waiting import Progress, progress
-from kubepreview.core.model import Object, Preview
+from kubepreview.core.model import Preview
+from kubepreview.core.wire import Object
 from kubepreview.errors import Failed, NotReady, Unreachable
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import PREVIEWS

@@ -8,8 +8,8 @@ from kubepreview.cli.caller import Caller
 from kubepreview.cli.here import is_loopback, local_cluster
 from kubepreview.core import policies
 from kubepreview.core.ingress import IngressClass, address_of
-from kubepreview.core.model import Object
 from kubepreview.core.projects import Ingress, Seen
+from kubepreview.core.wire import Object
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import INGRESS_CLASSES, NODES, PODS, SERVICES
 from kubepreview.localcluster.configure import DEFAULT_INGRESS_PORT

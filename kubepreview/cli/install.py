@@ -15,7 +15,7 @@ from kubepreview.cli.image_build import build_controller
 from kubepreview.cli.output import as_yaml
 from kubepreview.cli.stages import Stage, perform
 from kubepreview.core import installation
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.kube.client import Client
 
 
@@ -59,15 +59,15 @@ async def _install(caller: Caller, connection: Connection, image: str, replicas:
         chosen = image or await _image_for(caller, client)
         objects = installing.fitting(installation.objects(chosen, replicas=replicas), mutates=mutates)
         kinds = [obj for obj in objects if obj["kind"] == "CustomResourceDefinition"]
-        controller = [obj for obj in objects if obj["kind"] == "Deployment"]
-        rest = [obj for obj in objects if obj not in kinds and obj not in controller]
+        processes = [obj for obj in objects if obj["kind"] == "Deployment"]
+        rest = [obj for obj in objects if obj not in kinds and obj not in processes]
         await perform(
             caller.streams,
             [
                 Stage("kinds", lambda: _kinds(client, kinds)),
                 Stage("policies and rights", lambda: installing.apply_all(client, rest)),
                 Stage("policies act", lambda: installing.wait_until_policies_act(client, mutates=mutates)),
-                Stage("controller", lambda: _controller(client, controller, timeout_s)),
+                Stage("controller and gateway", lambda: _processes(client, processes, timeout_s)),
             ],
         )
     caller.streams.talk(f"✓ kubepreview {__version__} is installed ({chosen})")
@@ -79,9 +79,11 @@ async def _kinds(client: Client, kinds: list[Object]) -> str:
     return await installing.wait_until_established(client, kinds)
 
 
-async def _controller(client: Client, controller: list[Object], timeout_s: float) -> str:
-    await installing.apply_all(client, controller)
-    return await installing.wait_until_available(client, timeout_s)
+async def _processes(client: Client, deployments: list[Object], timeout_s: float) -> str:
+    await installing.apply_all(client, deployments)
+    named = [(obj["metadata"]["name"], obj["metadata"]["namespace"]) for obj in deployments]
+    said = [await installing.wait_until_available(client, *place, timeout_s) for place in named]
+    return " and ".join(said)
 
 
 async def _image_for(caller: Caller, client: Client) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kubepreview.core import installation, keys, policies
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import Forbidden
 from kubepreview.kube.resources import (
@@ -115,11 +115,11 @@ def _canary(kind: str, spec: dict[str, Any]) -> Object:
     return {"apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec}
 
 
-async def wait_until_available(client: Client, timeout_s: float) -> str:
+async def wait_until_available(client: Client, name: str, namespace: str, timeout_s: float) -> str:
     """Wait until every replica of this version answers that it is ready; what its pods say is the account."""
 
     async def look() -> str | None:
-        found = await client.get(DEPLOYMENTS, keys.CONTROLLER, keys.SYSTEM_NAMESPACE)
+        found = await client.get(DEPLOYMENTS, name, namespace)
         wanted = found["spec"]["replicas"]
         status = found.get("status", {})
         updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
@@ -127,15 +127,16 @@ async def wait_until_available(client: Client, timeout_s: float) -> str:
         is_old_gone = status.get("replicas", 0) == updated
         if is_seen and is_old_gone and updated == wanted <= available:
             return f"{available} of {wanted} replicas"
-        raise NotYet(f"{available} of {wanted} replicas are available{await _trouble(client)}")
+        raise NotYet(
+            f"{available} of {wanted} replicas are available{await _trouble(client, name, namespace)}"
+        )
 
-    what = f"Deployment {keys.SYSTEM_NAMESPACE}/{keys.CONTROLLER} available"
+    what = f"Deployment {namespace}/{name} available"
     return await wait_until(look, what=what, timeout_s=timeout_s)
 
 
-async def _trouble(client: Client) -> str:
-    labels = f"app.kubernetes.io/name={keys.CONTROLLER}"
-    pods = await client.list(PODS, keys.SYSTEM_NAMESPACE, labels=labels)
+async def _trouble(client: Client, name: str, namespace: str) -> str:
+    pods = await client.list(PODS, namespace, labels=f"app.kubernetes.io/name={name}")
     words = [words for pod in pods for words in _words_of(pod)]
     return f" ({'; '.join(words)})" if words else ""
 

@@ -14,7 +14,8 @@ from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.output import Format, output_option, table, write_data
 from kubepreview.cli.scope import ScopeOptions, resolve_scope, scope_options
 from kubepreview.core import conditions
-from kubepreview.core.model import Object, Preview
+from kubepreview.core.model import Preview
+from kubepreview.core.wire import Object
 from kubepreview.kube.resources import PREVIEWS
 
 _HEADERS = ("NUMBER", "STATE", "READY", "REASON", "REVISION", "PODS", "URL", "AUTHOR", "AGE")

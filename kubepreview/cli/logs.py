@@ -16,7 +16,7 @@ from kubepreview.cli.declaring import number_of
 from kubepreview.cli.scope import ScopeOptions, resolve_scope, scope_options
 from kubepreview.cli.streams import Streams
 from kubepreview.core.kinds import as_mapping
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.errors import NotFound
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import Invalid

@@ -14,7 +14,7 @@ from msgspec import Struct
 from kubepreview.cli.output import moment
 from kubepreview.cli.waiting import State, Step
 from kubepreview.core import conditions
-from kubepreview.core.model import Condition, Preview, Receipt, Revision
+from kubepreview.core.model import Condition, Lifetime, Preview, Receipt, Revision
 from kubepreview.errors import Failed, KubepreviewError, Refused
 
 # What each condition is called while it is waited for.
@@ -104,7 +104,7 @@ def extending(preview: Preview, asked: Asked) -> Waiting | Ended:
 def falling_asleep(preview: Preview, asked: Asked) -> Waiting | Ended:
     """Whether it has no pods any more."""
     sleeps = _is_asleep(preview)
-    error = _ended_by_others(preview, asked)
+    error = _ended_by_others(preview, asked) or _woken(preview)
     ready = conditions.find(preview.status, conditions.READY)
     detail = ready.message if ready and _is_current(preview) else _NOT_SEEN
     steps = (Step("asleep", "done" if sleeps else "running", detail),)
@@ -120,6 +120,17 @@ def _taken_away(preview: Preview, asked: Asked) -> KubepreviewError | None:
         return Refused(
             f"revision {asked.revision.sha[:7]} was superseded by {now.sha} of {moment(now.observed_at)}",
             hint="nothing is wrong: the preview shows the later commit, which has its own `up`",
+        )
+    return None
+
+
+def _woken(preview: Preview) -> KubepreviewError | None:
+    """Whether the wish that it sleeps was heeded, and somebody has come since."""
+    wish, heeded = (preview.spec.lifetime or Lifetime()).sleep, preview.status.sleep
+    if wish and heeded and wish.asleep and wish.id == heeded.wish and not heeded.asleep:
+        return Refused(
+            "somebody visited it while it fell asleep, and so it is awake",
+            hint="`kubepreview sleep` puts it to sleep when nobody is there",
         )
     return None
 

@@ -8,7 +8,9 @@ import msgspec
 
 from kubepreview.cli.scope import Scope
 from kubepreview.core import names
-from kubepreview.core.model import Object, Preview, PreviewProject
+from kubepreview.core.model import Preview
+from kubepreview.core.project_spec import PreviewProject
+from kubepreview.core.wire import Object
 from kubepreview.errors import Failed, NotFound
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import PREVIEW_PROJECTS, PREVIEWS

@@ -14,7 +14,8 @@ from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.durations import Duration
 from kubepreview.cli.output import Format, as_yaml, output_option, write_data
 from kubepreview.core import keys, names, projects
-from kubepreview.core.model import Object, ProjectSpec
+from kubepreview.core.project_spec import ProjectSpec
+from kubepreview.core.wire import Object
 from kubepreview.errors import InvalidInput, NotFound, Refused
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import ObjectNotFound

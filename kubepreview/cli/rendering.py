@@ -13,7 +13,8 @@ from kubepreview.cli.caller import Caller
 from kubepreview.cli.config_file import Repository
 from kubepreview.cli.streams import Streams
 from kubepreview.core import config, names
-from kubepreview.core.model import Entry, ProjectSpec
+from kubepreview.core.model import Entry
+from kubepreview.core.project_spec import ProjectSpec
 from kubepreview.errors import InvalidInput, Problem
 from kubepreview.render import sources
 from kubepreview.render.images import Resolve

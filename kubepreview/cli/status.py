@@ -16,7 +16,8 @@ from kubepreview.cli.list_previews import age
 from kubepreview.cli.output import Format, moment, output_option, table, write_data
 from kubepreview.cli.scope import ScopeOptions, resolve_scope, scope_options
 from kubepreview.core import conditions
-from kubepreview.core.model import Object, Preview
+from kubepreview.core.model import Preview
+from kubepreview.core.wire import Object
 
 
 @click.command()

@@ -18,7 +18,7 @@ from kubepreview.cli.output import as_yaml
 from kubepreview.cli.stages import Stage, perform
 from kubepreview.core import installation, keys
 from kubepreview.core.conditions import ACCEPTED
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.errors import Refused
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import KindNotServed
@@ -60,12 +60,12 @@ async def _uninstall(
             caller.streams.data("\n---\n".join(as_yaml(_bare(obj)) for obj in projects))
         objects = [obj for obj in reversed(installation.objects()) if not (keep and obj["kind"] == _CRD)]
         removed: list[str] = []
-        controller = [obj for obj in objects if obj["kind"] == "Deployment"]
+        processes = [obj for obj in objects if obj["kind"] == "Deployment"]
         rest = [obj for obj in objects if obj["kind"] != "Deployment"]
         await perform(
             caller.streams,
             [
-                Stage("controller", lambda: _end_controller(client, controller, removed, timeout_s)),
+                Stage("controller and gateway", lambda: _end(client, processes, removed, timeout_s)),
                 Stage("everything else", lambda: _remove(client, rest, removed, timeout_s)),
             ],
         )
@@ -123,20 +123,25 @@ def _is_gone(preview: Object) -> bool:
     )
 
 
-async def _end_controller(
-    client: Client, objects: Sequence[Object], removed: list[str], timeout_s: float
-) -> str:
-    """Until its last pod is gone, it might still act on what is removed next."""
-    await _remove(client, objects, removed, timeout_s)
+async def _end(client: Client, processes: Sequence[Object], removed: list[str], timeout_s: float) -> str:
+    """Until its last pod is gone, each might still act on what is removed next."""
+    await _remove(client, processes, removed, timeout_s)
 
     async def look() -> bool:
-        labels = f"app.kubernetes.io/name={keys.CONTROLLER}"
-        pods = await client.list(PODS, keys.SYSTEM_NAMESPACE, labels=labels)
-        if pods:
-            raise NotYet(f"{len(pods)} pods are there")
+        left = [
+            pod["metadata"]["name"]
+            for obj in processes
+            for pod in await client.list(
+                PODS,
+                obj["metadata"]["namespace"],
+                labels=f"app.kubernetes.io/name={obj['metadata']['name']}",
+            )
+        ]
+        if left:
+            raise NotYet(f"{', '.join(left)} are there")
         return True
 
-    await wait_until(look, what="the controller's pods gone", timeout_s=timeout_s)
+    await wait_until(look, what="the pods of both gone", timeout_s=timeout_s)
     return "gone"
 
 

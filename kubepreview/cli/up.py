@@ -23,7 +23,9 @@ from kubepreview.cli.scope import Scope, ScopeOptions, scope_options, with_confi
 from kubepreview.cli.streams import Streams
 from kubepreview.cli.writing import Declared
 from kubepreview.core import durations, names, precheck
-from kubepreview.core.model import Entry, Object, Preview, ProjectSpec
+from kubepreview.core.model import Entry, Preview
+from kubepreview.core.project_spec import ProjectSpec
+from kubepreview.core.wire import Object
 from kubepreview.errors import Refused
 from kubepreview.kube.resources import PREVIEWS
 from kubepreview.kube.together import as_one

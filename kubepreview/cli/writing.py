@@ -11,7 +11,8 @@ from kubepreview.cli import previews
 from kubepreview.cli.previews import wire
 from kubepreview.cli.scope import Scope
 from kubepreview.core import crd, keys, names
-from kubepreview.core.model import Entry, Object, Preview, PullRequest, Revision
+from kubepreview.core.model import Entry, Preview, PullRequest, Revision
+from kubepreview.core.wire import Object
 from kubepreview.errors import Conflict, KubepreviewError, Refused
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import AlreadyExists, Invalid, WriteConflict

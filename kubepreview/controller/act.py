@@ -10,10 +10,12 @@ from kubepreview.controller.observe import resource_of
 from kubepreview.core import keys, kinds, plan
 from kubepreview.core.actions import (
     Action,
+    ApplyGate,
     ApplyGuardrails,
     ApplyNamespace,
     ApplyObjects,
     ApplyRoute,
+    DeleteGate,
     DeleteNamespace,
     DeleteRoute,
     Drifted,
@@ -24,13 +26,13 @@ from kubepreview.core.actions import (
     Rescale,
     Wait,
 )
-from kubepreview.core.model import Object
 from kubepreview.core.observed import Observed
 from kubepreview.core.refusals import is_about_pods, refusal, trial_pod
+from kubepreview.core.wire import Object
 from kubepreview.errors import Conflict
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, KindNotServed, WriteConflict
-from kubepreview.kube.resources import INGRESSES, NAMESPACES, PODS, Resource
+from kubepreview.kube.resources import INGRESSES, LEASES, NAMESPACES, PODS, Resource
 from kubepreview.kube.together import as_one, together
 
 WriteRecord = Callable[[Record], Coroutine[Any, Any, None]]
@@ -58,7 +60,7 @@ async def act(cluster: Client, actions: Iterable[Action], record: WriteRecord) -
     return ()
 
 
-async def _do(cluster: Client, action: Action, record: WriteRecord) -> tuple[str, ...]:  # noqa: C901 — one case an action, nothing else
+async def _do(cluster: Client, action: Action, record: WriteRecord) -> tuple[str, ...]:  # noqa: C901, PLR0912 — one case an action, nothing else
     match action:
         case ApplyNamespace(namespace):
             await _apply_namespace(cluster, namespace)
@@ -77,6 +79,12 @@ async def _do(cluster: Client, action: Action, record: WriteRecord) -> tuple[str
             await cluster.apply(route, manager=keys.MANAGER)
         case DeleteRoute(route):
             await _delete(cluster, INGRESSES, route)
+        case ApplyGate(ingress, lease):
+            await cluster.apply(lease, manager=keys.MANAGER)
+            await cluster.apply(ingress, manager=keys.MANAGER)
+        case DeleteGate(objects):
+            for obj in objects:
+                await _delete(cluster, LEASES if obj["kind"] == "Lease" else INGRESSES, obj)
         case EndPods(pods):
             await together(_delete(cluster, PODS, pod, grace_s=plan.grace_s(pod)) for pod in pods)
         case DeleteNamespace(namespace):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import logging
 import os
 import socket
 from pathlib import Path
 
 import click
-import structlog
 
+from kubepreview import daemon
 from kubepreview.controller.run import Settings, run
 from kubepreview.core import keys
 from kubepreview.kube import credentials
@@ -27,7 +26,7 @@ def controller(
     kubeconfig: Path | None, context: str | None, identity: str | None, lease_namespace: str, port: int
 ) -> None:
     """Run the controller: compare what Previews ask for with what is there, and close the difference."""
-    _log_as_json()
+    daemon.log_as_json()
     environ = os.environ  # noqa: TID251 — an entry point reads it
     settings = Settings(
         credentials=credentials.load(kubeconfig, context, environ),
@@ -36,17 +35,3 @@ def controller(
         port=port,
     )
     asyncio.run(run(settings, lambda: dt.datetime.now(dt.UTC)))  # noqa: TID251 — an entry point
-
-
-def _log_as_json() -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(),
-    )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kubepreview.core import guardrails, keys, kinds
-from kubepreview.core.model import Object, ObjectRef, Preview
-from kubepreview.core.observed import Observed
+from kubepreview.core.model import ObjectRef, Preview
+from kubepreview.core.observed import Gate, Observed
+from kubepreview.core.wire import Object
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import Forbidden
 from kubepreview.kube.resources import (
+    DEPLOYMENTS,
     INGRESSES,
+    LEASES,
     LIMIT_RANGES,
     NAMESPACES,
     NETWORK_POLICIES,
@@ -21,6 +24,7 @@ from kubepreview.kube.resources import (
     SERVICE_ACCOUNTS,
     Resource,
 )
+from kubepreview.kube.store import Key
 from kubepreview.kube.together import as_one, together
 
 _GUARDS = (RESOURCE_QUOTAS, LIMIT_RANGES, NETWORK_POLICIES, SERVICE_ACCOUNTS, ROLE_BINDINGS)
@@ -37,11 +41,17 @@ def _resource(kind: kinds.Kind) -> Resource:
 
 
 async def observe(
-    cluster: Client, space: str, refs: Iterable[ObjectRef], *, may_be_absent: bool = False
+    cluster: Client,
+    space: str,
+    refs: Iterable[ObjectRef],
+    *,
+    may_be_absent: bool = False,
+    gate_of: Key | None = None,
 ) -> Observed:
     """The namespace `space`, with all that a plan needs to know; `refs` says which kinds to read.
 
     All is read at once; where the namespace `may_be_absent`, nothing of it is read before it is seen.
+    `gate_of`: the preview, by its key, for whose host the gateway may answer; this is read too then.
     Raises what the apiserver could not answer: a look that failed is no look.
     """
     if may_be_absent and await cluster.find(NAMESPACES, space) is None:
@@ -54,10 +64,11 @@ async def observe(
         pods = group.create_task(cluster.list(PODS, space))
         sets = group.create_task(cluster.list(REPLICA_SETS, space))
         objects = group.create_task(_as_deployer(cluster, space, resources))
+        gate = group.create_task(look_at_gate(cluster, gate_of, space))
     namespace, found = finding.result(), objects.result()
     if namespace is None:
         # What was read of it all the same is of one that has just gone.
-        return Observed()
+        return Observed(gate=gate.result())
     return Observed(
         namespace=namespace,
         guardrails=_by_ref(obj for task in guards for obj in task.result()),
@@ -66,7 +77,30 @@ async def observe(
         replica_sets=tuple(sets.result()),
         pods=tuple(pods.result()),
         route=route.result(),
+        gate=gate.result(),
     )
+
+
+async def look_at_gate(cluster: Client, preview: Key | None, space: str) -> Gate:
+    """What makes the gateway answer for this preview; nothing of another's, whatever its name."""
+    if preview is None or not space:
+        return Gate()
+    async with as_one() as group:
+        ingress, lease = (
+            group.create_task(cluster.find(each, space, keys.GATEWAY_NAMESPACE))
+            for each in (INGRESSES, LEASES)
+        )
+        deployment = group.create_task(cluster.find(DEPLOYMENTS, keys.GATEWAY, keys.GATEWAY_NAMESPACE))
+    return Gate(
+        ingress=_if_of(preview, ingress.result()),
+        lease=_if_of(preview, lease.result()),
+        is_running=bool((deployment.result() or {}).get("status", {}).get("availableReplicas")),
+    )
+
+
+def _if_of(preview: Key, found: Object | None) -> Object | None:
+    labels = (found or {}).get("metadata", {}).get("labels") or {}
+    return found if (labels.get(keys.PROJECT), labels.get(keys.PREVIEW)) == preview else None
 
 
 async def find_namespace(cluster: Client, preview: Preview) -> str:

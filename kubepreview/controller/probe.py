@@ -9,8 +9,9 @@ from typing import Final, Self
 import httpx2
 
 from kubepreview import __version__
-from kubepreview.core.model import ProjectSpec
+from kubepreview.core.gateway import STATE_HEADER
 from kubepreview.core.observed import Answer
+from kubepreview.core.project_spec import ProjectSpec
 from kubepreview.core.wanted import Wanted
 
 # By this name the product's own visits are told from people's.
@@ -23,6 +24,8 @@ _MAX_BODY_BYTES: Final = 256 * 1024
 _STREAK: Final = 3
 _PAUSE_S: Final = 0.02
 _QUICK_S: Final = 0.3
+# For requests that are under way when the gateway takes over; longer ones are ended by the pod's own grace.
+_DRAIN_S: Final = 1.5
 
 
 class Prober:
@@ -68,6 +71,7 @@ class Prober:
         return Answer(
             code=response.status_code,
             shas=frozenset(sha for sha in shas if sha in text),
+            is_of_gateway=STATE_HEADER in response.headers,
             detail=f"{response.status_code} {response.reason_phrase}, {text[:120]!r}",
         )
 
@@ -95,6 +99,18 @@ class Prober:
                 await asyncio.sleep(_PAUSE_S)
             else:
                 return answer
+
+    async def is_gateway_firmly(self, project: ProjectSpec, wanted: Wanted) -> bool:
+        """Whether the gateway answers for the host, several times in a row.
+
+        It takes a moment even then, in which the preview can end the requests that it was sent before.
+        """
+        for _ in range(_STREAK):
+            answer = await self.ask(project, wanted, ())
+            if not answer.is_of_gateway:
+                return False
+            await asyncio.sleep(_DRAIN_S / _STREAK)
+        return True
 
 
 async def _read(response: httpx2.Response) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -11,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kubepreview.controller.act import act, no_record, repair
-from kubepreview.controller.observe import find_namespace, look_at_all, observe
+from kubepreview.controller.observe import find_namespace, look_at_all, look_at_gate, observe
 from kubepreview.controller.report import (
     expire,
     failure_of,
@@ -22,13 +23,14 @@ from kubepreview.controller.report import (
     write_status,
 )
 from kubepreview.controller.tools import Tools
-from kubepreview.core import conditions, kinds, plan, status
+from kubepreview.core import conditions, handover, kinds, names, plan, status
 from kubepreview.core.acceptance import Accepted, accept, without_project
 from kubepreview.core.actions import Action, ApplyObjects, DeleteNamespace, Record, Wait
 from kubepreview.core.health import Health, health
 from kubepreview.core.lifecycle import Lifespan, lifespan
-from kubepreview.core.model import Preview, PreviewProject, Sleep
-from kubepreview.core.observed import Answer, Observed
+from kubepreview.core.model import ObjectRef, Preview, Sleep
+from kubepreview.core.observed import Answer, Gate, Observed
+from kubepreview.core.project_spec import PreviewProject, ProjectSpec
 from kubepreview.core.sleep import decide
 from kubepreview.core.wanted import Wanted, wanted
 from kubepreview.kube.resources import PREVIEW_PROJECTS, PREVIEWS
@@ -79,19 +81,38 @@ async def reconcile(key: Key, tools: Tools) -> float | None:
 
 async def _open(preview: Preview, project: PreviewProject, tools: Tools) -> float:
     now = tools.now()
-    life = lifespan(preview, project.spec, now)
+    knock = await _knock(preview, project.spec, tools)
+    life = lifespan(preview, project.spec, _visited_at(preview, knock, now), now)
     if life.is_over(now) and tools.cluster.clock.is_steady():
         await expire(tools, preview)
         return _CLOSING_S
     verdict = accept(preview, project)
     if isinstance(verdict, Accepted):
-        decided = decide(preview, project.spec, now)
+        decided = decide(preview, project.spec, knock, now)
         again_after_s = await _build(preview, verdict, life, decided, tools)
     else:
         rejected = status.status_of_rejected(preview, verdict, now, life)
         await write_status(tools, preview, rejected)
         again_after_s = _STEADY_S
     return life.look_again_after_s(again_after_s, tools.now())
+
+
+async def _knock(preview: Preview, project: ProjectSpec, tools: Tools) -> str:
+    """The last visit that the gateway told of, while it may answer for the host."""
+    space = names.namespace_name(project, preview.spec.pull_request.number)
+    return (await look_at_gate(tools.cluster, _if_gated(preview), space)).knock
+
+
+def _if_gated(preview: Preview) -> Key | None:
+    """Its key, while the gateway may answer for it."""
+    sleep = preview.status.sleep
+    return (preview.metadata.namespace, preview.metadata.name) if sleep and sleep.gated else None
+
+
+def _visited_at(preview: Preview, knock: str, now: dt.datetime) -> dt.datetime | None:
+    """When the gateway was visited, as far as that was not known; its own clock is not asked."""
+    sleep = preview.status.sleep
+    return now if sleep and knock not in ("", sleep.knock) else None
 
 
 class _Converged(Struct, frozen=True):
@@ -120,7 +141,7 @@ class _Converged(Struct, frozen=True):
 async def _build(preview: Preview, accepted: Accepted, life: Lifespan, sleep: Sleep, tools: Tools) -> float:
     asked = wanted(accepted.project, preview, accepted.entry, is_asleep=sleep.asleep)
     preview = await write_sleep(tools, preview, sleep)
-    reached = await _converge(preview, asked, tools)
+    reached = await _converge(preview, accepted.project, asked, tools)
     preview, observed = reached.preview, reached.observed
     judged = health(asked, observed)
     answer = await _ask(reached, accepted, asked, judged, tools)
@@ -140,7 +161,7 @@ async def _build(preview: Preview, accepted: Accepted, life: Lifespan, sleep: Sl
     return _again_after_s(written, visit, tools.now())
 
 
-async def _converge(preview: Preview, asked: Wanted, tools: Tools) -> _Converged:
+async def _converge(preview: Preview, project: ProjectSpec, asked: Wanted, tools: Tools) -> _Converged:
     """Observe, plan, act, until the plan is empty, can only wait, or is refused."""
     current = preview
 
@@ -155,9 +176,12 @@ async def _converge(preview: Preview, asked: Wanted, tools: Tools) -> _Converged
             asked.space,
             (*before.inventory, *asked.refs),
             may_be_absent=batch == 0 and not preview.status.namespace,
+            gate_of=_if_gated(current),
         )
         if batch == 0 and await _repaired(current, asked, observed, tools):
             continue
+        if handover.is_led_to_the_gateway(asked, observed):
+            observed = replace(observed, gate=await _gate_asked(current, project, asked, observed, tools))
         actions = plan.plan_open(asked, observed, before, preview.metadata.uid)
         if all(isinstance(action, Wait) for action in actions):
             return _Converged(current, observed, actions)
@@ -167,6 +191,15 @@ async def _converge(preview: Preview, asked: Wanted, tools: Tools) -> _Converged
         if any(isinstance(action, ApplyObjects) for action in actions):
             await asyncio.sleep(_APPLIED_S)
     return _Converged(current, observed, (Wait("the apiserver to show what was written"),))
+
+
+async def _gate_asked(
+    preview: Preview, project: ProjectSpec, asked: Wanted, observed: Observed, tools: Tools
+) -> Gate:
+    """The gate, after its host was asked; no answer counts if a visitor has come meanwhile."""
+    answers = await tools.prober.is_gateway_firmly(project, asked)
+    gate = await look_at_gate(tools.cluster, _if_gated(preview), asked.space)
+    return replace(gate, answers=answers and gate.knock == observed.gate.knock)
 
 
 async def _repaired(preview: Preview, asked: Wanted, observed: Observed, tools: Tools) -> bool:
@@ -182,7 +215,7 @@ async def _ask(
 ) -> Answer | None:
     """What its address answers; None while there is no route, or nothing that could answer."""
     before = reached.preview.status.served
-    if asked.is_asleep:
+    if asked.is_asleep or reached.observed.gate.objects:
         return None
     if reached.observed.route is None or (not judged.is_settled and before is None):
         return None
@@ -220,11 +253,20 @@ def _patiently(since: dt.datetime | None, now: dt.datetime) -> float:
     return min(max(age_s / 10, _WAITING_S), _MOST_PATIENT_S)
 
 
+async def _observe_closing(preview: Preview, space: str, refs: Sequence[ObjectRef], tools: Tools) -> Observed:
+    gated = _if_gated(preview)
+    if space:
+        return await observe(tools.cluster, space, refs, gate_of=gated)
+    # The namespace is gone, whoever ended it; what led there may not be.
+    known_as = preview.status.receipt.namespace if preview.status.receipt else preview.status.namespace
+    return Observed(gate=await look_at_gate(tools.cluster, gated, known_as))
+
+
 async def _close(preview: Preview, tools: Tools) -> float:
     space = await find_namespace(tools.cluster, preview)
     refs = (*preview.status.inventory, *map(kinds.ref_of, preview.spec.manifests))
     allowed = [ref for ref in refs if (ref.api_version, ref.kind) in kinds.ALLOWED]
-    observed = await observe(tools.cluster, space, allowed) if space else Observed()
+    observed = await _observe_closing(preview, space, allowed, tools)
     actions = plan.plan_closed(observed, preview.metadata.uid)
     if any(isinstance(action, DeleteNamespace) for action in actions):
         # The last look at what may hold the namespace: the right to read goes with its RoleBindings.

@@ -10,8 +10,9 @@ import msgspec
 from kubepreview.controller.tools import Tools
 from kubepreview.core import conditions, keys
 from kubepreview.core.actions import Record
-from kubepreview.core.model import Condition, Failure, Object, Preview, PreviewStatus, Sleep
+from kubepreview.core.model import Condition, Failure, Preview, PreviewStatus, Sleep
 from kubepreview.core.pods import Trouble
+from kubepreview.core.wire import Object
 from kubepreview.errors import KubepreviewError
 from kubepreview.kube import events
 from kubepreview.kube.errors import ObjectNotFound, WriteConflict

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import signal
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
-import uvicorn
 from msgspec import Struct
 
-from kubepreview.controller import health
+from kubepreview import daemon
 from kubepreview.controller.metrics import Metrics
 from kubepreview.controller.orphans import end_orphans
 from kubepreview.controller.probe import Prober
@@ -67,7 +65,8 @@ async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
 
         async with asyncio.TaskGroup() as group:
             everything = [group.create_task(each.run()) for each in watches.all]
-            everything.append(group.create_task(_serve_health(settings, watches, metrics)))
+            page = daemon.serve_health(settings.host, settings.port, watches.not_synced, metrics.registry)
+            everything.append(group.create_task(page))
             everything.append(group.create_task(_hold(election, lead, log)))
             loop = asyncio.get_running_loop()
             for name in (signal.SIGTERM, signal.SIGINT):
@@ -150,23 +149,3 @@ async def _sweep(watches: Watches, tools: Tools) -> None:
         except KubepreviewError as error:
             tools.log.warning("sweep failed", error=error.message)
         await asyncio.sleep(_ORPHAN_PERIOD_S)
-
-
-class _Server(uvicorn.Server):
-    """Serves, and leaves the process's signals to the process."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _serve_health(settings: Settings, watches: Watches, metrics: Metrics) -> None:
-    config = uvicorn.Config(
-        health.app(watches.not_synced, metrics.registry),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-    )
-    await _Server(config).serve()

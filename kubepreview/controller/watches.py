@@ -12,6 +12,7 @@ from kubepreview.kube.client import Client
 from kubepreview.kube.resources import (
     DEPLOYMENTS,
     INGRESSES,
+    LEASES,
     NAMESPACES,
     PODS,
     PREVIEW_PROJECTS,
@@ -65,9 +66,18 @@ class Watches:
             )
             for resource in _PARTS
         }
+        self.knocks: Reflector[Known] = Reflector(
+            cluster,
+            LEASES,
+            namespace=keys.GATEWAY_NAMESPACE,
+            labels=f"{keys.MANAGED}=true",
+            decode=decode,
+            on_change=self._knocked,
+        )
         self._by_resource: Mapping[Resource, Reflector[Known]] = {
             PREVIEWS: self.previews,
             PREVIEW_PROJECTS: self.projects,
+            LEASES: self.knocks,
             **self.parts,
         }
 
@@ -88,6 +98,11 @@ class Watches:
         for preview in self.previews.store:
             if preview[0] == key[0]:
                 self._queue.add(preview)
+
+    def _knocked(self, key: Key) -> None:
+        known = self.knocks.store.get(key)
+        if known and known.preview:
+            self._queue.add(known.preview)
 
     def _part_changed(self, resource: Resource) -> Callable[[Key], None]:
         def changed(key: Key) -> None:

@@ -8,7 +8,9 @@ import msgspec
 from msgspec import Struct
 
 from kubepreview.core import kinds, names, precheck
-from kubepreview.core.model import Entry, Object, ObjectRef, Preview, PreviewProject, ProjectSpec
+from kubepreview.core.model import Entry, ObjectRef, Preview
+from kubepreview.core.project_spec import PreviewProject, ProjectSpec
+from kubepreview.core.wire import Object
 
 # The apiserver cannot measure a list of objects of unknown shape, so this bound is kept here; its own
 # bound on a request (1.5 MiB) lies above.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from kubepreview.core.model import Object, ObjectRef, Scale
+from kubepreview.core.model import ObjectRef, Scale
+from kubepreview.core.wire import Object
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -72,6 +73,19 @@ class Rescale(Struct, frozen=True):
     record: Record
 
 
+class ApplyGate(Struct, frozen=True):
+    """Let the gateway answer for the host, and tell it how things are. `lease`: where it tells of visits."""
+
+    ingress: Object
+    lease: Object
+
+
+class DeleteGate(Struct, frozen=True):
+    """Let the gateway no longer answer for the host."""
+
+    objects: tuple[Object, ...]
+
+
 class EndWorkloads(Struct, frozen=True):
     """Delete what would make new pods."""
 
@@ -104,6 +118,8 @@ Action = (
     | ApplyRoute
     | DeleteRoute
     | Rescale
+    | ApplyGate
+    | DeleteGate
     | EndWorkloads
     | EndPods
     | DeleteNamespace

@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
-from kubepreview.core.model import Object
 from kubepreview.core.observed import Observed
+from kubepreview.core.wire import Object
 
 # What the namespace controller sets while something remains; its messages name kinds and finalizers.
 _REMAINING: Final = frozenset(

@@ -15,7 +15,8 @@ import msgspec
 from jsonschema_rs import ValidationErrorKind as Kind
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from kubepreview.core.model import Entry, Name
+from kubepreview.core.model import Entry
+from kubepreview.core.wire import Name
 from kubepreview.errors import InvalidInput, Problem
 
 # Where a repository keeps it, in the order in which they are looked for.

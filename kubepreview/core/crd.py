@@ -11,7 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from kubepreview.core import keys
-from kubepreview.core.model import Object, Preview, PreviewProject
+from kubepreview.core.model import Preview
+from kubepreview.core.project_spec import PreviewProject
+from kubepreview.core.wire import Object
 
 Schema = dict[str, Any]
 

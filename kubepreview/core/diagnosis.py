@@ -12,9 +12,10 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from kubepreview import __version__
-from kubepreview.core import installation, names
+from kubepreview.core import names, own_objects
 from kubepreview.core.ingress import IngressClass
-from kubepreview.core.model import Object, ProjectSpec
+from kubepreview.core.project_spec import ProjectSpec
+from kubepreview.core.wire import Object
 
 Verdict = Literal["ok", "warn", "fail", "unknown"]
 
@@ -67,10 +68,13 @@ def version(git_version: str, *, mutates: bool) -> Finding:
     return Finding(name=name, verdict="ok", seen=git_version)
 
 
-def installed(missing: Sequence[str], deployment: Object | None) -> Iterator[Finding]:
-    """Whether everything that `install` brings is there, and the controller runs and is of this version."""
+def installed(missing: Sequence[str], processes: Mapping[str, Object | None]) -> Iterator[Finding]:
+    """Whether everything that `install` brings is there, and what runs, runs and is of this version.
+
+    `processes`: the Deployments, by what people call them; the controller's first.
+    """
     cure = "run `kubepreview install`"
-    if deployment is None:
+    if processes["controller"] is None:
         yield Finding(name="installation", verdict="fail", seen="there is no controller", cure=cure)
         return
     if missing:
@@ -78,19 +82,23 @@ def installed(missing: Sequence[str], deployment: Object | None) -> Iterator[Fin
         yield Finding(name="installation", verdict="fail", seen=f"missing: {shown}", cure=cure)
     else:
         yield Finding(name="installation", verdict="ok", seen="kinds, policies and rights are there")
-    there = (deployment["metadata"].get("labels") or {}).get(installation.VERSION_LABEL, "unknown")
+    for name, deployment in processes.items():
+        if deployment is not None:
+            yield _running(name, deployment)
+
+
+def _running(name: str, deployment: Object) -> Finding:
+    metadata = deployment["metadata"]
+    there = (metadata.get("labels") or {}).get(own_objects.VERSION_LABEL, "unknown")
     available = deployment.get("status", {}).get("availableReplicas", 0)
     if not available:
-        seen = "no replica is available"
-        logs = "`kubectl -n kubepreview-system describe pods` says why"
-        yield Finding(name="controller", verdict="fail", seen=seen, cure=logs)
-    elif there != __version__:
+        logs = f"`kubectl -n {metadata['namespace']} describe pods` says why"
+        return Finding(name=name, verdict="fail", seen="no replica is available", cure=logs)
+    if there != __version__:
         seen = f"it is {there}, this command is {__version__}"
-        yield Finding(
-            name="controller", verdict="warn", seen=seen, cure=f"{cure}, or use the command of {there}"
-        )
-    else:
-        yield Finding(name="controller", verdict="ok", seen=f"{there}, {available} available")
+        cure = f"run `kubepreview install`, or use the command of {there}"
+        return Finding(name=name, verdict="warn", seen=seen, cure=cure)
+    return Finding(name=name, verdict="ok", seen=f"{there}, {available} available")
 
 
 def rights(allowed: Mapping[str, bool]) -> Finding:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from kubepreview.core import keys
 from kubepreview.core.kinds import as_mapping
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 
 # Whose fields beside ours are no change by a hand.
 _OURS: Final = frozenset({keys.MANAGER, keys.SLEEP_MANAGER})

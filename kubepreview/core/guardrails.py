@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from kubepreview.core import keys, names
-from kubepreview.core.model import Object, Preview, ProjectSpec
+from kubepreview.core.model import Preview
+from kubepreview.core.own_objects import selector
+from kubepreview.core.project_spec import ProjectSpec
+from kubepreview.core.wire import Object
 
 # Pinned, so that an upgrade of the cluster never changes what a preview may do. 1.34 is the first that
 # forbids probes and hooks with a host of their own, through which the kubelet would be sent anywhere.
@@ -122,6 +125,11 @@ def _network(project: ProjectSpec) -> Object:
     ingress_controller = {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": project.route.ingress_namespace}}
     }
+    # Passes on what it has held when a preview wakes.
+    gateway = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": keys.GATEWAY_NAMESPACE}},
+        "podSelector": {"matchLabels": selector(keys.GATEWAY)},
+    }
     cluster_dns = {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
         "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
@@ -133,7 +141,7 @@ def _network(project: ProjectSpec) -> Object:
         "spec": {
             "podSelector": {},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": [same_namespace, ingress_controller]}],
+            "ingress": [{"from": [same_namespace, ingress_controller, gateway]}],
             "egress": [
                 {"to": [same_namespace]},
                 {

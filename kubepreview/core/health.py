@@ -8,11 +8,11 @@ from typing import Any, Final
 from msgspec import Struct
 
 from kubepreview.core.kinds import as_mapping, has_condition, pod_template, ref_of
-from kubepreview.core.model import Object
 from kubepreview.core.observed import Observed
 from kubepreview.core.pods import Trouble, current_pods, not_ready_yet, trouble_of
 from kubepreview.core.refusals import with_cure
 from kubepreview.core.wanted import Wanted
+from kubepreview.core.wire import Object
 
 # The kinds whose controller says which generation its status speaks of.
 _HAVE_GENERATION: Final = frozenset(

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 
 _DEFAULT_CLASS: Final = "ingressclass.kubernetes.io/is-default-class"
 

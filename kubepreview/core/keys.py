@@ -33,12 +33,17 @@ HANDS_OFF: Final = "kubepreview.dev/hands-off"
 # On a preview's namespace: the UID of the Preview it belongs to, so that a look-alike is never adopted.
 PREVIEW_UID: Final = "kubepreview.dev/preview-uid"
 
+# On an Ingress of the gateway: which preview it answers for, as JSON (`core.gateway.Sleeper`).
+SLEEPER: Final = "kubepreview.dev/sleeper"
 # In the node selector of a DaemonSet that sleeps: no node has it.
 NO_NODE: Final = "kubepreview.dev/asleep"
 
 # Where the product itself runs, and its cluster-wide objects.
 SYSTEM_NAMESPACE: Final = "kubepreview-system"
 CONTROLLER: Final = "kubepreview-controller"
+# What answers for sleeping previews, in a namespace of its own: nothing is there but it and its Ingresses.
+GATEWAY_NAMESPACE: Final = "kubepreview-gateway"
+GATEWAY: Final = "kubepreview-gateway"
 PRIORITY_CLASS: Final = "kubepreview"
 # In every preview's namespace: the identity under which the pull request's objects are applied.
 DEPLOYER: Final = "kubepreview-deployer"

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from kubepreview.core.model import Object, ObjectRef
+from kubepreview.core.model import ObjectRef
+from kubepreview.core.wire import Object
 
 ZeroedBy = Literal["", "Replicas", "Suspend", "NodeSelector"]
 

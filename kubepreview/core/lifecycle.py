@@ -13,15 +13,8 @@ from typing import Final
 from msgspec import Struct
 
 from kubepreview.core import conditions, durations
-from kubepreview.core.model import (
-    Activity,
-    Extension,
-    Granted,
-    Lifetime,
-    Preview,
-    PreviewStatus,
-    ProjectSpec,
-)
+from kubepreview.core.model import Activity, Extension, Granted, Lifetime, Preview, PreviewStatus
+from kubepreview.core.project_spec import ProjectSpec
 
 # How long before its end a preview is warned; at half its time where it lives shorter than two days.
 _WARNING: Final = dt.timedelta(days=1)
@@ -52,13 +45,18 @@ class Lifespan(Struct, frozen=True, kw_only=True):
         return min(at_most_s, max((due - now).total_seconds(), 0.0))
 
 
-def lifespan(preview: Preview, project: ProjectSpec, now: dt.datetime) -> Lifespan:
-    """When this preview ends, from what is asked for and what its status remembers."""
+def lifespan(
+    preview: Preview, project: ProjectSpec, visited_at: dt.datetime | None, now: dt.datetime
+) -> Lifespan:
+    """When this preview ends, from what is asked for and what its status remembers.
+
+    `visited_at`: when somebody was there last, as far as is known.
+    """
     lifetime = preview.spec.lifetime or Lifetime()
     time_to_live = dt.timedelta(seconds=durations.seconds(project.time_to_live))
     warning = min(_WARNING, time_to_live / 2)
     extension = _extension(preview.status, lifetime.extension, now)
-    activity = _activity(preview, extension, now)
+    activity = _activity(preview, extension, visited_at, now)
     ends = (activity.at + time_to_live, *((extension.until,) if extension else ()))
     expires_at = None if lifetime.keep else max(ends)
     warned_at = None
@@ -78,13 +76,17 @@ def _extension(before: PreviewStatus, wish: Extension | None, now: dt.datetime) 
     return Granted(id=wish.id, until=max(before.expires_at or now, now) + more)
 
 
-def _activity(preview: Preview, extension: Granted | None, now: dt.datetime) -> Activity:
+def _activity(
+    preview: Preview, extension: Granted | None, visited_at: dt.datetime | None, now: dt.datetime
+) -> Activity:
     """A change of the spec is somebody's: nothing of ours writes there but the end itself."""
     before = preview.status.activity
     if extension != preview.status.extension:
         return Activity(at=now, kind="Extension")
     if before is None or preview.metadata.generation > preview.status.observed_generation:
         return Activity(at=now, kind="Change")
+    if visited_at and min(visited_at, now) > before.at:
+        return Activity(at=min(visited_at, now), kind="Visit")
     # What lies ahead was written by a clock that has been set back since.
     return before if before.at <= now else Activity(at=now, kind=before.kind)
 

@@ -1,192 +1,27 @@
-"""The two objects of the API group kubepreview.dev, as typed values.
+"""Preview: what is asked for one pull request, and what is there, as typed values.
 
-They are the one source: the CRDs (`core.crd`), the validation of what comes from the apiserver, and
-the reference page are made of these classes and their descriptions. Field names are camelCase on the
-wire. Times are RFC 3339, always with an offset; durations are written ``90s``, ``30m``, ``8h`` or ``7d``.
+With PreviewProject (`core.project_spec`) it is the one source: the CRDs (`core.crd`), the validation of what
+comes from the apiserver, and the reference page are made of these classes and their descriptions.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType, field
 
-Object = dict[str, Any]
-"""A Kubernetes object of any kind, as JSON gives it."""
-
-EmbeddedObject = Annotated[
-    Object,
-    Meta(
-        extra_json_schema={
-            "x-kubernetes-embedded-resource": True,
-            "x-kubernetes-preserve-unknown-fields": True,
-        }
-    ),
-]
-# RFC 1123 names, as the apiserver checks them; 63 because the name becomes a label value too.
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
-Host = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
-Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}[smhd]$", examples=["90s", "30m", "8h", "7d"])]
-# What may stand in a route: no character that any ingress controller has ever expanded (CVE-2026-24512).
-UrlPath = Annotated[str, Meta(pattern=r"^/[A-Za-z0-9._~/-]{0,128}$")]
-# SHA-1 and SHA-256 repositories.
-Sha = Annotated[str, Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
-Quantity = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
-Time = Annotated[dt.datetime, Meta(tz=True, extra_json_schema={"format": "date-time"})]
-Text = Annotated[str, Meta(max_length=1024)]
-
-Truth = Literal["True", "False", "Unknown"]
-PodProfile = Literal["userns", "restricted"]
-
-
-class Wire(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """A value that crosses the wire; unknown fields are ignored, as an older reader must."""
-
-
-# --- PreviewProject -------------------------------------------------------------------------------
-
-
-class Baseline(Wire, frozen=True, kw_only=True):
-    """The stable deployment that previews stand beside and never disturb."""
-
-    namespace: Annotated[Name, Meta(description="Its namespace, for example rapidrar-staging.")]
-    host: Annotated[Host, Meta(description="Its host, for example rapidrar.example.com.")] = ""
-
-
-class Route(Wire, frozen=True, kw_only=True):
-    """How previews are reached from outside. The product writes every route; pull requests write none."""
-
-    ingress_class_name: Annotated[str, Meta(description="The IngressClass of the routes.", max_length=253)]
-    scheme: Annotated[
-        Literal["http", "https"], Meta(description="The scheme of the link; TLS ends at the ingress.")
-    ] = "http"
-    port: Annotated[
-        Annotated[int, Meta(ge=0, le=65535)],
-        Meta(description="The port of the link; 0 is the scheme's own."),
-    ] = 0
-    address: Annotated[
-        Text,
-        Meta(
-            description=(
-                "host:port at which the controller reaches the ingress when it checks what is served. "
-                "Left out, it connects to the preview's host as anybody would."
-            )
-        ),
-    ] = ""
-    ingress_namespace: Annotated[
-        str,
-        Meta(description="The namespace whose pods may connect to previews: the ingress's.", max_length=63),
-    ]
-
-
-class Quota(Wire, frozen=True, kw_only=True):
-    """What one preview may use at most; each becomes a hard limit of its ResourceQuota."""
-
-    cpu: Annotated[Quantity, Meta(description="Sum of the CPU limits of its pods.")] = "8"
-    memory: Annotated[Quantity, Meta(description="Sum of the memory limits of its pods.")] = "8Gi"
-    ephemeral_storage: Annotated[Quantity, Meta(description="Sum of the scratch disk limits.")] = "10Gi"
-    storage: Annotated[Quantity, Meta(description="Sum of the sizes of its volume claims.")] = "5Gi"
-    pods: Annotated[int, Meta(description="Pods at once.", ge=1, le=500)] = 20
-
-
-class ProjectSpec(Wire, frozen=True, kw_only=True):
-    """What the platform team decides for the previews of one repository. A pull request cannot touch it."""
-
-    repository: Annotated[
-        str,
-        Meta(
-            description="The repository, owner/name.",
-            pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$",
-            max_length=200,
-        ),
-    ]
-    namespace_pattern: Annotated[
-        str,
-        Meta(
-            description="The namespace of a preview; {number} is the pull request's. It cannot be changed.",
-            pattern=r"^[a-z0-9][-a-z0-9]*\{number\}$",
-            max_length=60,
-        ),
-    ]
-    host_pattern: Annotated[
-        str,
-        Meta(
-            description="The host of a preview; {number} is the pull request's.",
-            pattern=r"^[a-z0-9]?[-a-z0-9]*\{number\}(-[-a-z0-9]+)?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$",
-            max_length=250,
-        ),
-    ]
-    baseline: Baseline
-    route: Route
-    pod_profile: Annotated[
-        PodProfile,
-        Meta(
-            description=(
-                "userns: Pod Security baseline, and every pod in a user namespace of its own. "
-                "restricted: Pod Security restricted, for clusters without user namespaces."
-            )
-        ),
-    ] = "userns"
-    image_prefixes: Annotated[
-        tuple[Annotated[str, Meta(max_length=512)], ...],
-        Meta(description="An image must begin with one of these; empty allows any.", max_length=32),
-    ] = ()
-    quota: Quota = field(default_factory=Quota)
-    revision_path: Annotated[
-        Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9._~/-]{0,128})?$")],
-        Meta(
-            description=(
-                "A path of the application whose answer contains the commit's SHA. With it, Ready means "
-                "that this commit was seen; without it, that every pod runs the recorded image."
-            )
-        ),
-    ] = ""
-    daemon_sets: Annotated[
-        Literal["Deployment", "Keep"],
-        Meta(
-            description="Deployment turns a DaemonSet into one replica; Keep is for hardware on every node."
-        ),
-    ] = "Deployment"
-    forks: Annotated[
-        Literal["Off", "Approved"], Meta(description="Whether pull requests from forks may have a preview.")
-    ] = "Off"
-    time_to_live: Annotated[
-        Duration,
-        Meta(
-            description=(
-                "A preview that nobody has used for so long is closed. Its status says so a day before."
-            )
-        ),
-    ] = "7d"
-    on_push: Annotated[
-        Literal["Wake", "StayAsleep"],
-        Meta(description="Whether a push wakes a sleeping preview, or changes it in its sleep."),
-    ] = "Wake"
-
-
-class Metadata(Wire, frozen=True, kw_only=True):
-    """The part of an object's metadata that the product reads."""
-
-    name: str
-    namespace: str = ""
-    uid: str = ""
-    generation: int = 0
-    resource_version: str = ""
-    creation_timestamp: Time | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-
-
-class PreviewProject(Wire, frozen=True, kw_only=True):
-    """A repository's place in the cluster: one per control namespace, owned by the platform team."""
-
-    metadata: Metadata
-    spec: ProjectSpec
-
-
-# --- Preview --------------------------------------------------------------------------------------
+from kubepreview.core.wire import (
+    Duration,
+    EmbeddedObject,
+    Metadata,
+    Name,
+    Sha,
+    Text,
+    Time,
+    Truth,
+    UrlPath,
+    Wire,
+)
 
 
 class PullRequest(Wire, frozen=True, kw_only=True):
@@ -312,7 +147,7 @@ class Activity(Wire, frozen=True, kw_only=True):
     """The last thing that somebody did with the preview, by the cluster's clock."""
 
     at: Time
-    kind: Literal["Change", "Extension"]
+    kind: Literal["Change", "Extension", "Visit"]
 
 
 class Granted(Wire, frozen=True, kw_only=True):
@@ -336,6 +171,10 @@ class Sleep(Wire, frozen=True, kw_only=True):
     since: Time
     sha: Annotated[str, Meta(description="The revision that was asked for when this was last decided.")] = ""
     wish: Annotated[str, Meta(description="The wish that was heeded last.", max_length=64)] = ""
+    knock: Annotated[str, Meta(description="The visit that the gateway told of last.", max_length=64)] = ""
+    gated: Annotated[
+        bool, Meta(description="The gateway answers for its host, or may do so until it is seen gone.")
+    ] = False
     scales: Annotated[tuple[Scale, ...], Meta(max_length=200)] = ()
 
 

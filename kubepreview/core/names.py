@@ -7,7 +7,7 @@ pattern around it is fixed for the life of a project.
 
 from __future__ import annotations
 
-from kubepreview.core.model import ProjectSpec
+from kubepreview.core.project_spec import ProjectSpec
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

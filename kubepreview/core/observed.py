@@ -8,24 +8,49 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from kubepreview.core import keys
-from kubepreview.core.model import Object, ObjectRef
+from kubepreview.core.model import ObjectRef
+from kubepreview.core.wire import Object
 
 
 class Answer(Struct, frozen=True, kw_only=True):
     """What the preview's address answered to the probe.
 
     `code` is the HTTP status, 0 when there was no HTTP answer at all; `shas` are the commits, of those
-    that were looked for, whose SHA stood in the answer; `detail` is a short account for people.
+    that were looked for, whose SHA stood in the answer; `is_of_gateway`: it was the gateway that answered,
+    and no application; `detail` is a short account for people.
     """
 
     code: int
     shas: frozenset[str] = frozenset()
+    is_of_gateway: bool = False
     detail: str = ""
 
     @property
     def is_good(self) -> bool:
         """Whether an application answered, and not with an error."""
         return 200 <= self.code < 400  # noqa: PLR2004  the classes of HTTP status codes
+
+
+class Gate(Struct, frozen=True, kw_only=True):
+    """What makes the gateway answer for a preview's host, as far as it is there.
+
+    `is_running`: there is a gateway that could. `answers`: the host was asked, and it was the gateway.
+    """
+
+    ingress: Object | None = None
+    lease: Object | None = None
+    is_running: bool = False
+    answers: bool = False
+
+    @property
+    def objects(self) -> tuple[Object, ...]:
+        """Those that are there; the Ingress first, because while it is there visits are told in the Lease."""
+        return tuple(obj for obj in (self.ingress, self.lease) if obj is not None)
+
+    @property
+    def knock(self) -> str:
+        """The last visit that the gateway told of; empty for none."""
+        return str((self.lease or {}).get("spec", {}).get("renewTime", ""))
 
 
 class Observed(Struct, frozen=True, kw_only=True):
@@ -39,6 +64,7 @@ class Observed(Struct, frozen=True, kw_only=True):
     replica_sets: tuple[Object, ...] = ()
     pods: tuple[Object, ...] = ()
     route: Object | None = None
+    gate: Gate = Gate()
 
     @property
     def namespace_uid(self) -> str:

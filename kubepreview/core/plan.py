@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from kubepreview.core import drift, kinds, scales
+from kubepreview.core import drift, handover, kinds, scales
 from kubepreview.core.actions import (
     Action,
     ApplyGuardrails,
     ApplyNamespace,
     ApplyObjects,
-    ApplyRoute,
+    DeleteGate,
     DeleteNamespace,
     DeleteRoute,
     Drifted,
@@ -26,12 +26,12 @@ from kubepreview.core.actions import (
     EndWorkloads,
     Prune,
     Record,
-    Rescale,
     Wait,
 )
-from kubepreview.core.model import Object, ObjectRef
+from kubepreview.core.model import ObjectRef
 from kubepreview.core.observed import Observed
 from kubepreview.core.wanted import Wanted, applied_hash
+from kubepreview.core.wire import Object
 
 
 def plan_open(wanted: Wanted, observed: Observed, record: Record, preview_uid: str) -> tuple[Action, ...]:
@@ -44,8 +44,7 @@ def plan_open(wanted: Wanted, observed: Observed, record: Record, preview_uid: s
         or _plan_guardrails(wanted, observed)
         or (
             *_plan_objects(wanted, observed, record),
-            *_plan_counts(wanted, observed, record),
-            *_plan_route(wanted, observed),
+            *handover.plan_handover(wanted, observed, record),
         )
     )
 
@@ -139,26 +138,6 @@ def _replaced(stale: Iterable[Object], observed: Observed) -> tuple[Action, ...]
     return tuple(Wait(what) for what in leaving)
 
 
-def _plan_counts(wanted: Wanted, observed: Observed, record: Record) -> tuple[Action, ...]:
-    """Put to zero what sleeps, with a record of what it was; bring back what has woken."""
-    live = tuple(observed.objects[ref] for ref in wanted.refs if ref in observed.objects)
-    if not wanted.is_asleep:
-        counts = scales.to_restore(live, record.scales)
-    elif running := scales.running(live):
-        counts = tuple(replace(scale, replicas=0) for scale in running)
-        record = replace(record, scales=scales.merged(record.scales, running))
-    else:
-        counts = ()
-    objects = tuple(scales.only(observed.objects[scale.object], scale.replicas) for scale in counts)
-    return (Rescale(objects, record),) if objects else ()
-
-
-def _plan_route(wanted: Wanted, observed: Observed) -> tuple[Action, ...]:
-    if observed.route is not None and applied_hash(observed.route) == applied_hash(wanted.route):
-        return ()
-    return (ApplyRoute(wanted.route),)
-
-
 def _stale(objects: Iterable[Object], there: Mapping[ObjectRef, Object]) -> tuple[Object, ...]:
     def is_stale(obj: Object) -> bool:
         live = there.get(kinds.ref_of(obj))
@@ -170,12 +149,18 @@ def _stale(objects: Iterable[Object], there: Mapping[ObjectRef, Object]) -> tupl
 def plan_closed(observed: Observed, preview_uid: str) -> tuple[Action, ...]:
     """The next batch for a closed preview; empty when its namespace is gone, or was never its own.
 
-    Route, then pods, then the namespace. A namespace that is already going is only waited for. Pods that
-    something else makes anew, such as a Deployment that somebody put there by hand, are not waited for:
-    in a namespace that is going nothing is made.
+    What leads there first, then pods, then the namespace. A namespace that is already going is only waited
+    for. Pods that something else makes anew, such as a Deployment that somebody put there by hand, are not
+    waited for: in a namespace that is going nothing is made.
     """
+    if observed.gate.objects:
+        return (DeleteGate(observed.gate.objects),)
     if observed.namespace is None or not observed.belongs_to(preview_uid):
         return ()
+    return _plan_end(observed, observed.namespace)
+
+
+def _plan_end(observed: Observed, namespace: Object) -> tuple[Action, ...]:
     if observed.route is not None and "deletionTimestamp" not in observed.route["metadata"]:
         return (DeleteRoute(observed.route),)
     if observed.is_terminating:
@@ -192,7 +177,7 @@ def plan_closed(observed: Observed, preview_uid: str) -> tuple[Action, ...]:
         return (*_plan_pods(observed), EndWorkloads(workloads))
     if observed.pods and not any(map(_is_made_anew, observed.pods)):
         return (*_plan_pods(observed), Wait("the pods to be gone"))
-    return (*_plan_pods(observed), DeleteNamespace(observed.namespace))
+    return (*_plan_pods(observed), DeleteNamespace(namespace))
 
 
 # Long enough for a server to finish the requests it is in, short enough to wait for.

@@ -12,8 +12,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from kubepreview.core.kinds import as_mapping
-from kubepreview.core.model import Object
 from kubepreview.core.observed import Observed
+from kubepreview.core.wire import Object
 
 # Restarts after which a container is called failing. With the kubelet's back-off the third comes about
 # thirty seconds after the first crash.

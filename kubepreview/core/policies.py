@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from kubepreview.core import keys
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 
 API_VERSION: Final = "admissionregistration.k8s.io/v1"
 MUTATING_KINDS: Final = frozenset({"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"})

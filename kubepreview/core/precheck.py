@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from kubepreview.core import kinds
 from kubepreview.core.kinds import as_mapping
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.errors import Problem
 
 # Pod Security `baseline`, version 1.34.

@@ -14,7 +14,8 @@ from msgspec import Struct, field
 
 from kubepreview.core import keys
 from kubepreview.core.ingress import IngressClass, default_class
-from kubepreview.core.model import Object, PodProfile, PreviewProject, ProjectSpec
+from kubepreview.core.project_spec import PreviewProject, ProjectSpec
+from kubepreview.core.wire import Object, PodProfile
 from kubepreview.errors import InvalidInput, Problem
 
 _RBAC: Final = "rbac.authorization.k8s.io"

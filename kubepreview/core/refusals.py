@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from kubepreview.core.kinds import as_mapping, pod_template
-from kubepreview.core.model import Object, ObjectRef
+from kubepreview.core.model import ObjectRef
+from kubepreview.core.wire import Object
 
 # The rule that spoke, by words only it uses in the apiserver's message, and what the author can do.
 _CURES: Final = (

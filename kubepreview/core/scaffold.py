@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from kubepreview.core import config, kinds
 from kubepreview.core.images import Reference
 from kubepreview.core.kinds import as_mapping
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.errors import InvalidInput
 
 # A folder whose name is one of these, or begins with it, is meant for previews rather than the others.

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from kubepreview.core import keys
 from kubepreview.core.kinds import as_mapping, has_condition, kind_of, pod_template, ref_of
-from kubepreview.core.model import Object, ObjectRef, Scale
+from kubepreview.core.model import ObjectRef, Scale
+from kubepreview.core.wire import Object
 
 # Of a Job: it will have no pods any more.
 _ENDS = ("Complete", "Failed")

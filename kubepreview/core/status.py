@@ -28,10 +28,10 @@ from kubepreview.core.model import (
     Receipt,
     Served,
     Sleep,
-    Truth,
 )
 from kubepreview.core.observed import Answer, Observed
 from kubepreview.core.wanted import Wanted
+from kubepreview.core.wire import Truth
 
 _MAX_MESSAGE: Final = 4096
 
@@ -121,7 +121,7 @@ def status_of_open(preview: Preview, visit: Visit, now: dt.datetime) -> PreviewS
 def status_of_closed(preview: Preview, observed: Observed, now: dt.datetime) -> PreviewStatus:
     """A closing or closed preview, with its receipt."""
     receipt = _receipt(preview, observed, now)
-    is_gone = receipt is None or receipt.namespace_gone_at is not None
+    is_gone = not observed.gate.objects and (receipt is None or receipt.namespace_gone_at is not None)
     reason = "Closed" if is_gone else ("Blocked" if receipt and receipt.blockers else "Closing")
     message = _closing_message(preview, receipt, is_gone=is_gone)
     said = tuple(Said(kind, "False", reason, message) for kind in (APPLIED, AVAILABLE, SERVED))
@@ -132,6 +132,7 @@ def status_of_closed(preview: Preview, observed: Observed, now: dt.datetime) -> 
         PreviewStatus(
             namespace="" if receipt is None or is_gone else receipt.namespace,
             inventory=() if is_gone else preview.status.inventory,
+            sleep=Sleep(asleep=False, since=now, gated=True) if observed.gate.objects else None,
             receipt=receipt,
         ),
     )
@@ -165,22 +166,25 @@ def _status(
 
 def _asleep(sleep: Sleep | None) -> Said:
     if sleep and sleep.asleep:
-        return Said(ASLEEP, "True", "Asleep", "it has no pods until it is woken")
+        return Said(ASLEEP, "True", "Asleep", "it has no pods until somebody visits or wakes it")
     return Said(ASLEEP, "False", "Awake")
 
 
 def _sleeping(kind: str, preview: Preview, visit: Visit) -> Said:
+    if visit.waiting_for:
+        return Said(kind, "False", "FallingAsleep", f"waiting for {visit.waiting_for}")
     if visit.observed.pods:
         return Said(kind, "False", "FallingAsleep", f"waiting for {len(visit.observed.pods)} pods to end")
     wake = f"`kubepreview wake {preview.spec.pull_request.number}`"
-    return Said(kind, "False", "Asleep", f"it sleeps; {wake} wakes it")
+    return Said(kind, "False", "Asleep", f"it sleeps; the next visit, or {wake}, wakes it")
 
 
 def _sleep(visit: Visit) -> Sleep:
-    """As it was decided; the counts are forgotten once everything runs again."""
-    if visit.sleep.asleep or not visit.health.is_settled:
+    """As it was decided; what was needed to wake it is forgotten once everything runs again."""
+    if visit.sleep.asleep:
         return visit.sleep
-    return msgspec.structs.replace(visit.sleep, scales=())
+    scales = () if visit.health.is_settled else visit.sleep.scales
+    return msgspec.structs.replace(visit.sleep, scales=scales, gated=bool(visit.observed.gate.objects))
 
 
 def _expiring(preview: Preview, lifespan: Lifespan | None) -> Said:
@@ -297,7 +301,7 @@ def _receipt(preview: Preview, observed: Observed, now: dt.datetime) -> Receipt 
     )
     if not before.namespace:
         return None
-    route_left = is_left and observed.route is not None
+    route_left = bool(observed.gate.objects) or (is_left and observed.route is not None)
     pods_left = route_left or (is_left and bool(observed.pods))
     held = _fitting(dict.fromkeys((*before.held, *held_objects(observed))))
     return Receipt(

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
 
 from kubepreview.core import guardrails, keys, kinds, names
+from kubepreview.core.gateway import Sleeper
 from kubepreview.core.kinds import as_mapping
-from kubepreview.core.model import Entry, Object, ObjectRef, Preview, ProjectSpec
+from kubepreview.core.model import Entry, ObjectRef, Preview
+from kubepreview.core.project_spec import ProjectSpec
+from kubepreview.core.wire import Object
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
     """The objects of one revision of one preview, each with its hash, in the order they are applied."""
 
     space: str
+    labels: Mapping[str, str]
     host: str
     url: str
     sha: str
@@ -26,6 +31,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     guardrails: tuple[Object, ...]
     objects: tuple[Object, ...]
     route: Object
+    sleeper: Sleeper
     is_asleep: bool = False
 
     @property
@@ -49,15 +55,21 @@ def wanted(project: ProjectSpec, preview: Preview, entry: Entry, *, is_asleep: b
     )
     return Wanted(
         space=space,
+        labels=guardrails.preview_labels(preview),
         host=names.host_name(project, number),
         url=names.url(project, number),
         sha=preview.spec.revision.sha,
         entry=entry,
         revision_path=project.revision_path,
-        namespace=_hashed(guardrails.namespace(project, preview)),
-        guardrails=tuple(_hashed(obj) for obj in guardrails.guardrails(project, preview)),
-        objects=tuple(_hashed(obj) for obj in kinds.in_order(objects)),
-        route=_hashed(_route(project, preview, entry)),
+        namespace=hashed(guardrails.namespace(project, preview)),
+        guardrails=tuple(hashed(obj) for obj in guardrails.guardrails(project, preview)),
+        objects=tuple(hashed(obj) for obj in kinds.in_order(objects)),
+        route=hashed(_route(project, preview, entry)),
+        sleeper=Sleeper(
+            name=space,
+            host=names.host_name(project, number),
+            passive_agents=project.passive_agents,
+        ),
         is_asleep=is_asleep,
     )
 
@@ -68,7 +80,8 @@ def applied_hash(obj: Object) -> str:
     return str(annotations.get(keys.APPLIED_HASH, ""))
 
 
-def _hashed(obj: Object) -> Object:
+def hashed(obj: Object) -> Object:
+    """The object, with the hash of itself."""
     digest = hashlib.sha256(msgspec.json.encode(obj, order="deterministic")).hexdigest()[:32]
     annotations = {**(obj["metadata"].get("annotations") or {}), keys.APPLIED_HASH: digest}
     return {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from kubepreview.core.images import Reference
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.errors import Problem
 from kubepreview.render.documents import Document, gathering
 from kubepreview.render.tree import Tree

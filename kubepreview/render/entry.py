@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from kubepreview.core.kinds import as_mapping
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.errors import Problem
 from kubepreview.render.manifests import Manifest
 from kubepreview.render.routes import Route, fitting

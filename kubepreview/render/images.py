@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, 
 
 from kubepreview.core.images import Reference
 from kubepreview.core.kinds import as_mapping, pod_template
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.errors import InvalidInput, KubepreviewError, NotFound, Problem
 from kubepreview.render.manifests import Change, Manifest
 

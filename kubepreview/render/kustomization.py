@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.errors import Problem
 from kubepreview.render.documents import Document, gathering
 from kubepreview.render.manifests import Manifest, manifests_of

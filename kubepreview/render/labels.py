@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kubepreview.core.kinds import as_mapping, pod_template
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.errors import Problem
 from kubepreview.render.manifests import Change, Manifest
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.errors import Problem
 from kubepreview.render import fields
 from kubepreview.render.documents import Document

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from kubepreview.core.kinds import ALLOWED
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.errors import Problem
 from kubepreview.render.manifests import Manifest
 

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from kubepreview.core.kinds import as_mapping
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.render.manifests import Change, Manifest
 
 # Paths that can be asked for as they are; others are patterns of some ingress controller.

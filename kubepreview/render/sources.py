@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 
 
 class Kustomize(Struct, frozen=True):

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from kubepreview.core.kinds import as_mapping, pod_template
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.render.manifests import Change, Manifest
 
 # What may stand beside a host name and would make it another one.

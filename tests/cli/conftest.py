@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from kubepreview.core import crd, keys
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import PREVIEW_PROJECTS, PREVIEWS
 from kubepreview.kube.wait import wait_until

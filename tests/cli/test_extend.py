@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import PREVIEWS
 from tests.cli.conftest import OPENED_AT, Cluster, up_at

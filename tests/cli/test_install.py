@@ -41,5 +41,5 @@ def test_a_controller_that_does_not_come_up_is_exit_code_4(cluster: Cluster) -> 
     assert ended.code == 4
     assert "✓ kinds: PreviewProject, Preview" in ended.err
     assert "✓ policies act" in ended.err
-    assert "✗ controller" in ended.err
+    assert "✗ controller and gateway" in ended.err
     assert "0 of 1 replicas are available" in ended.err

@@ -314,3 +314,14 @@ def test_closing_ends_the_wait_for_sleep() -> None:
     error = ended(falling_asleep(preview(state="Closed", status=_asleep("FallingAsleep")), ASKED))
 
     assert isinstance(error, Refused)
+
+
+def test_a_visitor_ends_the_wait_for_sleep() -> None:
+    """The wish was heeded, and somebody has come since: it is awake, and nobody waits for what is over."""
+    lifetime = {"sleep": {"id": "wish-2", "asleep": True}}
+    sleep = {"asleep": False, "since": "2026-01-02T03:04:05Z", "wish": "wish-2"}
+    status = {**said(), "sleep": sleep}
+
+    assert isinstance(ended(falling_asleep(preview(lifetime=lifetime, status=status), ASKED)), Refused)
+    earlier = {**status, "sleep": {**sleep, "wish": "wish-1"}}
+    assert isinstance(falling_asleep(preview(lifetime=lifetime, status=earlier), ASKED), Waiting)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from kubepreview.core import keys
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import PREVIEW_PROJECTS, ROLES
 from tests.cli.conftest import Cluster

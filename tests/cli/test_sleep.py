@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from tests.cli.conftest import Cluster
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.errors import NotFound
 from kubepreview.kube.wait import NotYet, wait_until
 from tests.cli.conftest import IMAGE, Cluster

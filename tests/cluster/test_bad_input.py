@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kubepreview.core import conditions
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from tests.cluster.machine import kubectl
 from tests.cluster.team import PROJECT, Team, application, sha
 from tests.commands import Ended

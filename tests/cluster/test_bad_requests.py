@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from kubepreview.core import conditions, keys
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from tests.cluster.machine import apply, eventually, kubectl, namespace
 from tests.cluster.team import CONTROL_NAMESPACE, PROJECT, Team, application, sha
 from tests.commands import Ended

@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from kubepreview.core import conditions
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from tests.cluster.machine import eventually, kubectl
 from tests.cluster.team import CONTROL_NAMESPACE, EXAMPLE, PROJECT, Team, application, sha
 from tests.commands import Ended, environment, kubepreview

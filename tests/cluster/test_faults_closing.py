@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from kubepreview.core import keys
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from tests.cluster.machine import apply, controller, eventually, kubectl, namespace
 from tests.cluster.team import CONTROL_NAMESPACE, PROJECT, Team, application, sha
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kubepreview.core import conditions
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from tests.cluster.machine import eventually, kubectl
 from tests.cluster.team import PROJECT, Team, application, sha
 from tests.commands import Ended
@@ -92,7 +92,7 @@ def test_it_wakes_with_as_many_pods_as_it_had(team: Team, preview: Path) -> None
     assert slept.code == 0, slept.err
     assert (pods, services, replicas, suspended) == ([], ["web"], 0, "true")
     assert said == (("False", "Asleep"), ("True", "Asleep"))
-    assert f"`kubepreview wake {_NUMBER}` wakes it" in shown
+    assert f"`kubepreview wake {_NUMBER}`, wakes it" in shown
     assert resting == 0
     assert woken.code == 0, woken.err
     assert woken.out.strip() == f"http://pr-{_NUMBER}.{PROJECT}.localhost:{team.cluster.ingress[1]}/"

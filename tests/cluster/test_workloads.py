@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from tests.cluster.machine import apply, kubectl, namespace, pod, wait_until_ready
 from tests.cluster.team import EXAMPLE, PROJECT, Team, application, sha
 from tests.commands import Ended

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kubepreview.controller.probe import Prober
-from kubepreview.core.model import ProjectSpec
 from kubepreview.core.observed import Answer
+from kubepreview.core.project_spec import ProjectSpec
 from tests.core.examples import OLD_SHA, SHA, asked, project
 from tests.kube.oddserver import HANG_UP, SILENCE, OddServer, answer, odd_server
 

@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from kubepreview.core.acceptance import Accepted, accept
-from kubepreview.core.model import Object, Preview, PreviewProject
+from kubepreview.core.model import Preview
+from kubepreview.core.project_spec import PreviewProject
 from kubepreview.core.wanted import Wanted, wanted
+from kubepreview.core.wire import Object
 
 NOW = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 SHA = "a" * 40

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kubepreview.core.acceptance import MAX_MANIFEST_BYTES, Accepted, Rejected, accept, without_project
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 
 from .examples import config_map, deployment, preview, project, service
 

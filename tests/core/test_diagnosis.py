@@ -15,7 +15,7 @@ from kubepreview import __version__
 from kubepreview.core import diagnosis
 from kubepreview.core.diagnosis import Finding, Project
 from kubepreview.core.ingress import IngressClass
-from kubepreview.core.model import Baseline, ProjectSpec, Route
+from kubepreview.core.project_spec import Baseline, ProjectSpec, Route
 
 TRAEFIK = IngressClass(name="traefik", word="traefik.io/ingress-controller")
 RETIRED = IngressClass(name="nginx", word="k8s.io/ingress-nginx")
@@ -63,7 +63,7 @@ def test_the_version(version: str, mutates: bool, verdict: str) -> None:  # noqa
 
 def _deployment(version: str = __version__, available: int = 1) -> dict[str, Any]:
     return {
-        "metadata": {"labels": {"app.kubernetes.io/version": version}},
+        "metadata": {"namespace": "n", "labels": {"app.kubernetes.io/version": version}},
         "status": {"availableReplicas": available},
     }
 
@@ -76,14 +76,16 @@ def _deployment(version: str = __version__, available: int = 1) -> dict[str, Any
         (("ClusterRole x",), _deployment(), ["fail", "ok"]),
         ((), _deployment(available=0), ["ok", "fail"]),
         ((), _deployment(version="0.0.9"), ["ok", "warn"]),
-        ((), {"metadata": {}}, ["ok", "fail"]),
+        ((), {"metadata": {"namespace": "n"}}, ["ok", "fail"]),
     ],
 )
 def test_the_installation(
     missing: tuple[str, ...], deployment: dict[str, Any] | None, expected: list[str]
 ) -> None:
     """Every object by name, a controller that runs, and of this version."""
-    assert verdicts(list(diagnosis.installed(missing, deployment))) == expected
+    assert (
+        verdicts(list(diagnosis.installed(missing, {"controller": deployment, "gateway": None}))) == expected
+    )
 
 
 def test_rights_that_lack_are_named() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from kubepreview.core import keys, plan
 from kubepreview.core.drift import drift
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 
 from .examples import UID, asked, config_map, deployment, preview, service
 from .world import World

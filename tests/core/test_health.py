@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from kubepreview.core import kinds
 from kubepreview.core.health import health
-from kubepreview.core.model import Object
 from kubepreview.core.observed import Observed
 from kubepreview.core.pods import RESTARTS_TO_FAIL, RESTARTS_TO_FAIL_REGARDLESS
+from kubepreview.core.wire import Object
 
 from .examples import asked, deployment, preview, service
 

@@ -17,8 +17,8 @@ import yaml
 
 from kubepreview import __version__
 from kubepreview.cli.output import as_yaml
-from kubepreview.core import installation, keys, kinds
-from kubepreview.core.model import Object
+from kubepreview.core import installation, keys, kinds, own_objects
+from kubepreview.core.wire import Object
 
 OBJECTS = installation.objects()
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -134,7 +134,7 @@ def test_image_replicas_and_version_are_in_the_deployment() -> None:
 
     assert deployment["spec"]["replicas"] == 2
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"].endswith("@sha256:ab")
-    assert deployment["metadata"]["labels"][installation.VERSION_LABEL] == __version__
+    assert deployment["metadata"]["labels"][own_objects.VERSION_LABEL] == __version__
 
 
 def test_previews_never_displace_others() -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubepreview.core.lifecycle import Lifespan, lifespan
-from kubepreview.core.model import Object, Preview
+from kubepreview.core.model import Preview
+from kubepreview.core.wire import Object
 
 from .examples import NOW, preview, project
 
@@ -32,7 +33,7 @@ def _known(active: dt.datetime, *, warned: dt.datetime | None = None, **status: 
 
 
 def _life(of: Preview, now: dt.datetime, time_to_live: str = "7d") -> Lifespan:
-    return lifespan(of, project(timeToLive=time_to_live).spec, now)
+    return lifespan(of, project(timeToLive=time_to_live).spec, None, now)
 
 
 def test_a_new_preview_lives_for_the_time_to_live() -> None:

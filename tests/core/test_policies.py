@@ -12,7 +12,7 @@ import re
 import pytest
 
 from kubepreview.core import keys, policies
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 
 POLICIES = [obj for obj in policies.admission_policies() if not obj["kind"].endswith("Binding")]
 BINDINGS = [obj for obj in policies.admission_policies() if obj["kind"].endswith("Binding")]

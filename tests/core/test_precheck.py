@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from kubepreview.core.model import Object
 from kubepreview.core.precheck import Limits, check
+from kubepreview.core.wire import Object
 from tests.core.examples import IMAGE, config_map, deployment, service
 
 LIMITS = Limits(namespace="rapidrar-pr-7", image_prefixes=("registry.example.com/",))

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from kubepreview.core import keys, projects
 from kubepreview.core.ingress import IngressClass, address_of, default_class
-from kubepreview.core.model import ProjectSpec
+from kubepreview.core.project_spec import ProjectSpec
 from kubepreview.core.projects import Given, Ingress, Seen
 from kubepreview.errors import InvalidInput
 

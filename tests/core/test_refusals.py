@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kubepreview.core.model import Object, ObjectRef
+from kubepreview.core.model import ObjectRef
 from kubepreview.core.refusals import is_about_pods, refusal, trial_pod
+from kubepreview.core.wire import Object
 
 _REF = ObjectRef(api_version="v1", kind="Pod", name="web")
 

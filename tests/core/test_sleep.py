@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from kubepreview.core import keys, kinds, plan, scales
 from kubepreview.core.actions import ApplyObjects, Record, Rescale
-from kubepreview.core.model import Object, Preview, Scale, Sleep
+from kubepreview.core.model import Preview, Scale, Sleep
 from kubepreview.core.sleep import decide
 from kubepreview.core.wanted import Wanted
+from kubepreview.core.wire import Object
 
 from .examples import NOW, OLD_SHA, SHA, UID, asked, deployment, preview, project, service
 from .world import World
@@ -53,12 +54,24 @@ _TO_WAKE = {"id": "generation-3", "asleep": False}
 )
 def test_what_puts_it_to_sleep_and_what_wakes_it(of: Preview, on_push: str, *, sleeps: bool) -> None:
     """Each row: what was, what is asked for, and what the project says of a push."""
-    decided = decide(of, project(onPush=on_push).spec, _LATER)
+    decided = decide(of, project(onPush=on_push).spec, "", _LATER)
 
     assert decided.asleep is sleeps
     assert decided.sha == SHA
     before = of.status.sleep or Sleep(asleep=False, since=_LATER)
     assert decided.since == (before.since if before.asleep == sleeps else _LATER)
+
+
+@pytest.mark.parametrize(("before", "now", "sleeps"), [("", "1", False), ("1", "1", True), ("1", "", True)])
+def test_a_visitor_wakes_it_once(before: str, now: str, *, sleeps: bool) -> None:
+    """What the gateway told of before is no news."""
+    sleep = {"asleep": True, "since": "2026-01-02T03:04:05Z", "sha": SHA, "knock": before, "gated": True}
+
+    decided = decide(preview(status={"sleep": sleep}), project(onPush="StayAsleep").spec, now, _LATER)
+
+    assert decided.asleep is sleeps
+    assert decided.gated
+    assert decided.knock == (now or before)
 
 
 def _workload(kind: str, **spec: Any) -> Object:
@@ -161,6 +174,7 @@ def test_the_counts_are_on_record_before_they_are_gone() -> None:
     earlier = Scale(object=kinds.ref_of(deployment("worker")), replicas=2)
     record = Record(inventory=world.record.inventory, scales=(earlier,))
 
+    world.do(plan.plan_open(asked(of, is_asleep=True), world.seen, record, UID))
     (action,) = plan.plan_open(asked(of, is_asleep=True), world.seen, record, UID)
 
     assert isinstance(action, Rescale)

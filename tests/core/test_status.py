@@ -12,9 +12,10 @@ from kubepreview.core import keys, kinds, status
 from kubepreview.core.acceptance import Rejected
 from kubepreview.core.health import Health
 from kubepreview.core.lifecycle import lifespan
-from kubepreview.core.model import Object, ObjectRef, PreviewStatus, Sleep
+from kubepreview.core.model import ObjectRef, PreviewStatus, Sleep
 from kubepreview.core.observed import Answer, Observed
 from kubepreview.core.pods import Trouble
+from kubepreview.core.wire import Object
 
 from .examples import NOW, OLD_SHA, SHA, UID, asked, config_map, preview, project
 
@@ -23,7 +24,7 @@ _SETTLED = Health(ready=1, wanted=1, is_settled=True)
 _STARTING = Health(ready=0, wanted=1, is_settled=False, waiting_for="Deployment/web: 0 of 1 pods available")
 _NEW = Answer(code=200, shas=frozenset({SHA}))
 _OLD = Answer(code=200, shas=frozenset({OLD_SHA}), detail="200 OK")
-_LIFE = lifespan(preview(), project().spec, NOW)
+_LIFE = lifespan(preview(), project().spec, None, NOW)
 _AWAKE = Sleep(asleep=False, since=NOW)
 _SERVED_OLD: Object = {"served": {"sha": OLD_SHA, "since": "2026-01-01T00:00:00Z"}}
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubepreview.core import keys, kinds
-from kubepreview.core.model import Object
 from kubepreview.core.wanted import applied_hash
+from kubepreview.core.wire import Object
 
 from .examples import asked, config_map, deployment, preview, project, service
 

@@ -10,10 +10,12 @@ from msgspec.structs import replace
 from kubepreview.core import kinds, plan, scales
 from kubepreview.core.actions import (
     Action,
+    ApplyGate,
     ApplyGuardrails,
     ApplyNamespace,
     ApplyObjects,
     ApplyRoute,
+    DeleteGate,
     DeleteNamespace,
     DeleteRoute,
     EndPods,
@@ -23,20 +25,23 @@ from kubepreview.core.actions import (
     Rescale,
     Wait,
 )
-from kubepreview.core.model import Object, ObjectRef
-from kubepreview.core.observed import Observed
+from kubepreview.core.model import ObjectRef
+from kubepreview.core.observed import Gate, Observed
 from kubepreview.core.wanted import Wanted
+from kubepreview.core.wire import Object
 
 from .examples import UID
 
 _UIDS = itertools.count(1)
+# The gateway runs, and answers for every host that it is led to.
+_GATE = Gate(is_running=True, answers=True)
 
 
 class World:
     """What is there, what is on record, and what was done."""
 
     def __init__(self) -> None:
-        self.seen = Observed()
+        self.seen = Observed(gate=_GATE)
         self.record = Record()
         self.log: list[str] = []
 
@@ -46,7 +51,7 @@ class World:
             self.log.append(type(action).__name__)
             self._do(action)
 
-    def _do(self, action: Action) -> None:  # noqa: C901 — one case an action, nothing else
+    def _do(self, action: Action) -> None:  # noqa: C901, PLR0912 — one case an action, nothing else
         match action:
             case ApplyNamespace(namespace):
                 self.seen = replace(self.seen, namespace=live_of(namespace))
@@ -72,10 +77,15 @@ class World:
                 self.seen = replace(self.seen, route=live_of(route))
             case DeleteRoute():
                 self.seen = replace(self.seen, route=None)
+            case ApplyGate(ingress, lease):
+                there = replace(self.seen.gate, ingress=live_of(ingress), lease=live_of(lease))
+                self.seen = replace(self.seen, gate=there)
+            case DeleteGate():
+                self.seen = replace(self.seen, gate=_GATE)
             case EndPods():
                 self.seen = replace(self.seen, pods=())
             case DeleteNamespace():
-                self.seen = Observed()
+                self.seen = Observed(gate=self.seen.gate)
             case Wait(what):
                 raise AssertionError(f"nothing here is slow, yet it waits for {what}")
 

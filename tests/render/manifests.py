@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.render.manifests import Manifest
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubepreview.core.kinds import pod_template
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.render import daemonsets, labels, namespaces, order, texts, tidy
 from kubepreview.render.manifests import Change, Manifest
 

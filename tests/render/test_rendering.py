@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kubepreview.core.images import Reference
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.errors import InvalidInput
 from kubepreview.render.order import canonical
 from kubepreview.render.rendering import render

@@ -12,7 +12,8 @@ from kubepreview.cli import facts
 from kubepreview.core import diagnosis, installation, keys
 from kubepreview.core.diagnosis import Finding, Project
 from kubepreview.core.ingress import IngressClass
-from kubepreview.core.model import Object, PreviewProject
+from kubepreview.core.project_spec import PreviewProject
+from kubepreview.core.wire import Object
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import Forbidden, KindNotServed
 from kubepreview.kube.resources import DEPLOYMENTS, INGRESS_CLASSES, NODES, PREVIEW_PROJECTS
@@ -70,8 +71,8 @@ async def installed(client: Client) -> Sequence[Finding]:
     wanted = objects if mutates else installation.without_mutation(objects)
     there = await asyncio.gather(*(_is_there(client, obj) for obj in wanted))
     missing = [_named(obj) for obj, is_there in zip(wanted, there, strict=True) if not is_there]
-    deployment = await client.find(DEPLOYMENTS, keys.CONTROLLER, keys.SYSTEM_NAMESPACE)
-    return tuple(diagnosis.installed(missing, deployment))
+    gateway = await client.find(DEPLOYMENTS, keys.GATEWAY, keys.GATEWAY_NAMESPACE)
+    return tuple(diagnosis.installed(missing, {"controller": await _controller(client), "gateway": gateway}))
 
 
 async def rights(client: Client) -> Sequence[Finding]:

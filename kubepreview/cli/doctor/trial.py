@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from kubepreview.core import diagnosis
 from kubepreview.core.diagnosis import Finding
-from kubepreview.core.model import Object
+from kubepreview.core.wire import Object
 from kubepreview.errors import KubepreviewError, NotReady
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import ApiError

@@ -1,0 +1,147 @@
+"""PreviewProject: what the platform team decides for the previews of one repository, as typed values.
+
+One of the two objects of the API group kubepreview.dev; the other is in `core.model`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from kubepreview.core.wire import Duration, Host, Metadata, Name, PodProfile, Quantity, Text, Wire
+
+
+class Baseline(Wire, frozen=True, kw_only=True):
+    """The stable deployment that previews stand beside and never disturb."""
+
+    namespace: Annotated[Name, Meta(description="Its namespace, for example rapidrar-staging.")]
+    host: Annotated[Host, Meta(description="Its host, for example rapidrar.example.com.")] = ""
+
+
+class Route(Wire, frozen=True, kw_only=True):
+    """How previews are reached from outside. The product writes every route; pull requests write none."""
+
+    ingress_class_name: Annotated[str, Meta(description="The IngressClass of the routes.", max_length=253)]
+    scheme: Annotated[
+        Literal["http", "https"], Meta(description="The scheme of the link; TLS ends at the ingress.")
+    ] = "http"
+    port: Annotated[
+        Annotated[int, Meta(ge=0, le=65535)],
+        Meta(description="The port of the link; 0 is the scheme's own."),
+    ] = 0
+    address: Annotated[
+        Text,
+        Meta(
+            description=(
+                "host:port at which the controller reaches the ingress when it checks what is served. "
+                "Left out, it connects to the preview's host as anybody would."
+            )
+        ),
+    ] = ""
+    ingress_namespace: Annotated[
+        str,
+        Meta(description="The namespace whose pods may connect to previews: the ingress's.", max_length=63),
+    ]
+
+
+class Quota(Wire, frozen=True, kw_only=True):
+    """What one preview may use at most; each becomes a hard limit of its ResourceQuota."""
+
+    cpu: Annotated[Quantity, Meta(description="Sum of the CPU limits of its pods.")] = "8"
+    memory: Annotated[Quantity, Meta(description="Sum of the memory limits of its pods.")] = "8Gi"
+    ephemeral_storage: Annotated[Quantity, Meta(description="Sum of the scratch disk limits.")] = "10Gi"
+    storage: Annotated[Quantity, Meta(description="Sum of the sizes of its volume claims.")] = "5Gi"
+    pods: Annotated[int, Meta(description="Pods at once.", ge=1, le=500)] = 20
+
+
+class ProjectSpec(Wire, frozen=True, kw_only=True):
+    """What the platform team decides for the previews of one repository. A pull request cannot touch it."""
+
+    repository: Annotated[
+        str,
+        Meta(
+            description="The repository, owner/name.",
+            pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$",
+            max_length=200,
+        ),
+    ]
+    namespace_pattern: Annotated[
+        str,
+        Meta(
+            description="The namespace of a preview; {number} is the pull request's. It cannot be changed.",
+            pattern=r"^[a-z0-9][-a-z0-9]*\{number\}$",
+            max_length=60,
+        ),
+    ]
+    host_pattern: Annotated[
+        str,
+        Meta(
+            description="The host of a preview; {number} is the pull request's.",
+            pattern=r"^[a-z0-9]?[-a-z0-9]*\{number\}(-[-a-z0-9]+)?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$",
+            max_length=250,
+        ),
+    ]
+    baseline: Baseline
+    route: Route
+    pod_profile: Annotated[
+        PodProfile,
+        Meta(
+            description=(
+                "userns: Pod Security baseline, and every pod in a user namespace of its own. "
+                "restricted: Pod Security restricted, for clusters without user namespaces."
+            )
+        ),
+    ] = "userns"
+    image_prefixes: Annotated[
+        tuple[Annotated[str, Meta(max_length=512)], ...],
+        Meta(description="An image must begin with one of these; empty allows any.", max_length=32),
+    ] = ()
+    quota: Quota = field(default_factory=Quota)
+    revision_path: Annotated[
+        Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9._~/-]{0,128})?$")],
+        Meta(
+            description=(
+                "A path of the application whose answer contains the commit's SHA. With it, Ready means "
+                "that this commit was seen; without it, that every pod runs the recorded image."
+            )
+        ),
+    ] = ""
+    daemon_sets: Annotated[
+        Literal["Deployment", "Keep"],
+        Meta(
+            description="Deployment turns a DaemonSet into one replica; Keep is for hardware on every node."
+        ),
+    ] = "Deployment"
+    forks: Annotated[
+        Literal["Off", "Approved"], Meta(description="Whether pull requests from forks may have a preview.")
+    ] = "Off"
+    time_to_live: Annotated[
+        Duration,
+        Meta(
+            description=(
+                "A preview that nobody has used for so long is closed. Its status says so a day before."
+            )
+        ),
+    ] = "7d"
+    on_push: Annotated[
+        Literal["Wake", "StayAsleep"],
+        Meta(description="Whether a push wakes a sleeping preview, or changes it in its sleep."),
+    ] = "Wake"
+    passive_agents: Annotated[
+        tuple[Annotated[str, Meta(min_length=3, max_length=128)], ...],
+        Meta(
+            description=(
+                "Words of user agents that neither wake a preview nor keep it awake, beside the crawlers, "
+                "link unfurlers and uptime monitors that are known."
+            ),
+            max_length=64,
+        ),
+    ] = ()
+
+
+class PreviewProject(Wire, frozen=True, kw_only=True):
+    """A repository's place in the cluster: one per control namespace, owned by the platform team."""
+
+    metadata: Metadata
+    spec: ProjectSpec

@@ -1,0 +1,1 @@
+"""The gateway, with visitors and previews on loopback."""
