@@ -8,11 +8,13 @@ MAKEFLAGS += --no-print-directory
 # What is started often is compiled once, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
 
-DEMO := tests/cluster/test_demo.py
+# What runs on a node of its own beside the rest, and what compares the machine before and after.
+BESIDE := tests/cluster/test_demo.py tests/cluster/test_faults.py tests/cluster/test_gateway.py
+LIFE := tests/cluster/test_localcluster_life.py
 # The tests that are named nowhere else below: a new folder is run without being listed.
 ROOMS = $(filter-out tests/core tests/house tests/cluster tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
 
-.PHONY: help demo demo-down test test-pure test-cluster test-rooms check lint types imports dead-code fix goldens bench setup programs environment
+.PHONY: help demo demo-down test test-pure test-cluster test-beside test-life check lint types imports dead-code fix goldens bench setup programs environment
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,17 +30,21 @@ test: setup ## Check and test everything, on a real Kubernetes node.
 	@$(MAKE) check
 	@$(MAKE) test-pure
 	@$(MAKE) programs
-	@$(MAKE) --jobs=2 test-cluster test-rooms
+	@$(MAKE) --jobs=2 test-cluster test-beside
+	@$(MAKE) test-life
 
-# A node's tests wait for pods most of their time: those of single rooms, and the demo, which has a node of its
-# own, run beside them, and speak at the end. They are over long before the tests of a node's life, which compare
-# the machine before and after.
+# A node's tests wait for pods most of their time, so that a second node and the tests of single rooms run beside
+# them, and speak at the end.
 test-cluster:
-	@$(BIN)/pytest --durations=15 --ignore=$(DEMO) tests/cluster
+	@$(BIN)/pytest --durations=15 $(addprefix --ignore=,$(BESIDE) $(LIFE)) tests/cluster
 
-test-rooms:
+test-beside:
 	@log=$$(mktemp) && trap 'cat "$$log"; rm "$$log"' EXIT && \
-	$(BIN)/pytest --durations=5 $(ROOMS) $(DEMO) >"$$log" 2>&1
+	$(BIN)/pytest --durations=10 $(ROOMS) $(BESIDE) >"$$log" 2>&1
+
+# Alone: whatever else begins or ends beside them would be taken for theirs.
+test-life:
+	@$(BIN)/pytest --durations=5 $(LIFE)
 
 test-pure: environment ## Run the tests that need nothing but Python.
 	@$(BIN)/pytest --exitfirst --quiet tests/core

@@ -90,6 +90,7 @@ async def _open(settings: Settings, gateway: Gateway, ending: asyncio.Event) -> 
             await ending.wait()
             await asyncio.sleep(_LEAVING_S)
             server.close()
+            await gateway.leave()
             limit.reschedule(loop.time() + _ENDING_S)
 
 

@@ -54,6 +54,14 @@ class Gateway:
         self._hosts, self._waker, self._holding = hosts, waker, holding
         self._limits, self._metrics = limits, metrics
         self._open = 0
+        self._idle: set[Side] = set()
+        self._is_leaving = False
+
+    async def leave(self) -> None:
+        """Take no more requests: connections that carry none end now, the others after the one they carry."""
+        self._is_leaving = True
+        for visitor in tuple(self._idle):
+            await visitor.close()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, for as long as it carries requests that were read and answered whole."""
@@ -75,9 +83,8 @@ class Gateway:
 
     async def _one(self, visitor: Side) -> bool:
         """One request; whether the connection can carry another."""
-        async with asyncio.timeout(self._limits.idle_s):
-            if not await visitor.begins():
-                return False
+        if self._is_leaving or not await self._begins(visitor):
+            return False
         try:
             async with asyncio.timeout(self._limits.head_s):
                 request = await visitor.event()
@@ -96,6 +103,14 @@ class Gateway:
                 return visitor.is_reusable
             outcome = failed
         return await _end(visitor, outcome, is_head=is_head)
+
+    async def _begins(self, visitor: Side) -> bool:
+        self._idle.add(visitor)
+        try:
+            async with asyncio.timeout(self._limits.idle_s):
+                return await visitor.begins()
+        finally:
+            self._idle.discard(visitor)
 
     async def _decide(self, visitor: Side, head: Head) -> Reply | Sleeper:
         """What to answer, or the preview that answers itself."""

@@ -28,8 +28,13 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 class Place:
     """What the tests hold of it. `knocks`: the names that the controller was told, in order."""
 
-    def __init__(self, hosts: Hosts, metrics: Metrics, port: int, knocks: list[str]) -> None:
-        self._hosts, self.metrics, self.port, self.knocks = hosts, metrics, port, knocks
+    # The gateway itself, and where visitors find it.
+    gateway: Gateway
+    port: int
+
+    def __init__(self, hosts: Hosts, metrics: Metrics) -> None:
+        self._hosts, self.metrics = hosts, metrics
+        self.knocks: list[str] = []
         # While this is set, the apiserver cannot be told of visitors.
         self.is_deaf = False
         self.knocked = asyncio.Event()
@@ -136,12 +141,12 @@ async def place(limits: Limits = Limits()) -> AsyncIterator[Place]:  # noqa: B00
     loop = asyncio.get_running_loop()
     hosts, metrics = Hosts(loop.time), Metrics()
     async with asyncio.TaskGroup() as group:
-        here = Place(hosts, metrics, 0, [])
+        here = Place(hosts, metrics)
         waker = Waker(here.hear, limits.rations, group, loop.time)
         holding = Holding(hosts, waker, limits.hold)
         metrics.watch(hosts=lambda: len(hosts), held=lambda: len(holding))
-        gateway = Gateway(hosts, waker, holding, limits.connections, metrics)
-        async with _serving(gateway.serve) as here.port:
+        here.gateway = Gateway(hosts, waker, holding, limits.connections, metrics)
+        async with _serving(here.gateway.serve) as here.port:
             yield here
 
 

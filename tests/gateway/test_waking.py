@@ -258,3 +258,23 @@ async def test_more_connections_than_it_bears_are_told_so() -> None:
 
     assert (refused.code, refused.body) in ((503, b"too many connections\n"), (200, told.body))
     assert told.code == 200
+
+
+async def test_whoever_leaves_finishes_what_is_under_way() -> None:
+    """A request that is held is answered; connections without one end, and carry no other."""
+    async with (
+        preview(_answering) as endpoint,
+        place() as here,
+        here.visitor() as busy,
+        here.visitor() as idle,
+    ):
+        here.tell(asleep())
+        await busy.say(_GET)
+        await here.knocked.wait()
+        await here.gateway.leave()
+        nothing = await idle.rest()
+        here.tell(awake(endpoint))
+        answer = await busy.answer()
+        end = await busy.rest()
+
+    assert (nothing, answer.code, end) == (b"", 201, b"")
