@@ -127,6 +127,6 @@ async def _print(client: Client, space: str, source: _Source, wish: Wish, stream
 
 async def _follow(client: Client, space: str, source: _Source, wish: Wish, streams: Streams) -> None:
     found = client.follow_logs(space, source.pod, container=source.container, tail_lines=wish.tail)
-    async with aclosing(found) as each:  # type: ignore[type-var]  # it is a generator, declared as less
+    async with aclosing(found) as each:
         async for line in each:
             streams.data(f"{source.prefix}{line}")

@@ -72,6 +72,17 @@ def project() -> None:
     help="A preview that nobody used for so long is closed.  [default: 7d]",
 )
 @click.option(
+    "--sleep-after",
+    default="",
+    help="A preview that nobody visited for so long sleeps until the next visit; or Never.  [default: 1h]",
+)
+@click.option(
+    "--passive-agent",
+    "passive_agents",
+    multiple=True,
+    help="A word of user agents that wake no preview and keep none awake; repeat it.",
+)
+@click.option(
     "--on-push",
     type=click.Choice(["Wake", "StayAsleep"]),
     default="Wake",

@@ -31,7 +31,7 @@ from kubepreview.core.lifecycle import Lifespan, lifespan
 from kubepreview.core.model import ObjectRef, Preview, Sleep
 from kubepreview.core.observed import Answer, Gate, Observed
 from kubepreview.core.project_spec import PreviewProject, ProjectSpec
-from kubepreview.core.sleep import decide
+from kubepreview.core.sleep import decide, tires_at
 from kubepreview.core.wanted import Wanted, wanted
 from kubepreview.kube.resources import PREVIEW_PROJECTS, PREVIEWS
 from kubepreview.kube.store import Key
@@ -82,14 +82,19 @@ async def reconcile(key: Key, tools: Tools) -> float | None:
 async def _open(preview: Preview, project: PreviewProject, tools: Tools) -> float:
     now = tools.now()
     knock = await _knock(preview, project.spec, tools)
-    life = lifespan(preview, project.spec, _visited_at(preview, knock, now), now)
-    if life.is_over(now) and tools.cluster.clock.is_steady():
+    life = lifespan(preview, project.spec, _visited_at(preview, knock, tools), now)
+    is_steady = tools.cluster.clock.is_steady()
+    if life.is_over(now) and is_steady:
         await expire(tools, preview)
         return _CLOSING_S
     verdict = accept(preview, project)
     if isinstance(verdict, Accepted):
-        decided = decide(preview, project.spec, knock, now)
+        due = _tires_at(project.spec, life, tools)
+        is_tired = due is not None and due <= now and is_steady
+        decided = decide(preview, project.spec, knock, now, is_tired=is_tired)
         again_after_s = await _build(preview, verdict, life, decided, tools)
+        if due and not decided.asleep:
+            again_after_s = min(again_after_s, max((due - tools.now()).total_seconds(), _SETTLING_S))
     else:
         rejected = status.status_of_rejected(preview, verdict, now, life)
         await write_status(tools, preview, rejected)
@@ -109,10 +114,19 @@ def _if_gated(preview: Preview) -> Key | None:
     return (preview.metadata.namespace, preview.metadata.name) if sleep and sleep.gated else None
 
 
-def _visited_at(preview: Preview, knock: str, now: dt.datetime) -> dt.datetime | None:
-    """When the gateway was visited, as far as that was not known; its own clock is not asked."""
+def _visited_at(preview: Preview, knock: str, tools: Tools) -> dt.datetime | None:
+    """When somebody was there last, as far as is known. The time of a knock is not read: it is not ours."""
     sleep = preview.status.sleep
-    return now if sleep and knock not in ("", sleep.knock) else None
+    if sleep and knock not in ("", sleep.knock):
+        return tools.now()
+    return tools.visits.last((preview.metadata.namespace, preview.metadata.name))
+
+
+def _tires_at(project: ProjectSpec, life: Lifespan, tools: Tools) -> dt.datetime | None:
+    """When it falls asleep by itself; None while nobody would know that it is visited."""
+    if tools.visits.trouble(project.route.ingress_namespace):
+        return None
+    return tires_at(project, life.activity)
 
 
 class _Converged(Struct, frozen=True):
@@ -149,6 +163,7 @@ async def _build(preview: Preview, accepted: Accepted, life: Lifespan, sleep: Sl
     visit = status.Visit(
         lifespan=life,
         sleep=reached.as_recorded(sleep),
+        unseen=_unseen(accepted.project, tools),
         wanted=asked,
         observed=observed,
         health=judged,
@@ -159,6 +174,13 @@ async def _build(preview: Preview, accepted: Accepted, life: Lifespan, sleep: Sl
     )
     written = await write_status(tools, preview, status.status_of_open(preview, visit, tools.now()))
     return _again_after_s(written, visit, tools.now())
+
+
+def _unseen(project: ProjectSpec, tools: Tools) -> str:
+    """Why visits are not seen; empty where they are, or where it does not matter."""
+    if project.sleep_after == "Never" or tools.visits.is_settling:
+        return ""
+    return tools.visits.trouble(project.route.ingress_namespace)
 
 
 async def _converge(preview: Preview, project: ProjectSpec, asked: Wanted, tools: Tools) -> _Converged:

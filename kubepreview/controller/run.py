@@ -18,6 +18,7 @@ from kubepreview.controller.probe import Prober
 from kubepreview.controller.queue import WorkQueue
 from kubepreview.controller.reconcile import reconcile
 from kubepreview.controller.tools import Tools
+from kubepreview.controller.visits import Visits
 from kubepreview.controller.watches import Watches
 from kubepreview.core import keys
 from kubepreview.errors import KubepreviewError
@@ -53,7 +54,13 @@ async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
     async with Client(settings.credentials) as cluster, Prober() as prober:
         watches = Watches(cluster, queue)
         election = LeaderElection(cluster, settings.namespace, keys.CONTROLLER, settings.identity, now=now)
-        tools = Tools(cluster=cluster.guarded_by(election.check), prober=prober, metrics=metrics, log=log)
+        tools = Tools(
+            cluster=cluster.guarded_by(election.check),
+            prober=prober,
+            visits=Visits(watches),
+            metrics=metrics,
+            log=log,
+        )
 
         async def lead() -> None:
             log.info("leading", identity=settings.identity)
@@ -98,6 +105,7 @@ async def _lead(queue: WorkQueue, watches: Watches, tools: Tools) -> None:
         for _ in range(_WORKERS):
             group.create_task(_work(queue, watches, tools))
         group.create_task(_sweep(watches, tools))
+        group.create_task(tools.visits.run(tools.cluster))
 
 
 async def _work(queue: WorkQueue, watches: Watches, tools: Tools) -> None:

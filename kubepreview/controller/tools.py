@@ -9,17 +9,19 @@ from msgspec import Struct
 
 from kubepreview.controller.metrics import Metrics
 from kubepreview.controller.probe import Prober
+from kubepreview.controller.visits import Visits
 from kubepreview.kube.client import Client
 
 
 class Tools(Struct, frozen=True, kw_only=True):
-    """The cluster, the way in from outside, and the two places where things are told.
+    """The cluster, the way in from outside, who came that way, and the two places where things are told.
 
     `cluster` is guarded by the lease: a request of one who no longer leads is never sent.
     """
 
     cluster: Client
     prober: Prober
+    visits: Visits
     metrics: Metrics
     log: structlog.stdlib.BoundLogger
 

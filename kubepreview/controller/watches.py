@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -44,6 +45,45 @@ class Known(msgspec.Struct, frozen=True):
         return None
 
 
+class _Rule(msgspec.Struct, frozen=True):
+    host: str = ""
+
+
+class _Rules(msgspec.Struct, frozen=True):
+    rules: list[_Rule] = msgspec.field(default_factory=list)
+
+
+class KnownIngress(Known, frozen=True):
+    """An Ingress, and the host that it leads from."""
+
+    spec: _Rules = msgspec.field(default_factory=_Rules)
+
+
+class _Route(msgspec.Struct, frozen=True, rename="camel"):
+    ingress_namespace: str = ""
+
+
+class _Decided(msgspec.Struct, frozen=True, rename="camel"):
+    route: _Route = msgspec.field(default_factory=_Route)
+    passive_agents: tuple[str, ...] = ()
+
+
+class KnownProject(Known, frozen=True):
+    """A project, and what of it decides who counts as a visitor."""
+
+    spec: _Decided = msgspec.field(default_factory=_Decided)
+
+    @property
+    def ingress_namespace(self) -> str:
+        """Where the ingress runs that visitors come through."""
+        return self.spec.route.ingress_namespace
+
+    @property
+    def passive_agents(self) -> tuple[str, ...]:
+        """Words of user agents that nobody waits behind."""
+        return self.spec.passive_agents
+
+
 class Watches:
     """The reflectors, joined to the queue."""
 
@@ -51,17 +91,22 @@ class Watches:
         self._queue = queue
         # The last known owner of each part: when it is gone, its labels are gone with it.
         self._owners: dict[tuple[Resource, Key], Key] = {}
+        self._hosts: dict[str, Key] = {}
+        self._host_of: dict[Key, str] = {}
         decode = msgspec.json.Decoder(Known).decode
         self.previews: Reflector[Known] = Reflector(cluster, PREVIEWS, decode=decode, on_change=queue.add)
-        self.projects: Reflector[Known] = Reflector(
-            cluster, PREVIEW_PROJECTS, decode=decode, on_change=self._project_changed
+        self.projects: Reflector[KnownProject] = Reflector(
+            cluster,
+            PREVIEW_PROJECTS,
+            decode=msgspec.json.Decoder(KnownProject).decode,
+            on_change=self._project_changed,
         )
         self.parts: Mapping[Resource, Reflector[Known]] = {
             resource: Reflector(
                 cluster,
                 resource,
                 labels=f"{keys.MANAGED}=true",
-                decode=decode,
+                decode=msgspec.json.Decoder(KnownIngress).decode if resource == INGRESSES else decode,
                 on_change=self._part_changed(resource),
             )
             for resource in _PARTS
@@ -74,7 +119,7 @@ class Watches:
             decode=decode,
             on_change=self._knocked,
         )
-        self._by_resource: Mapping[Resource, Reflector[Known]] = {
+        self._by_resource: Mapping[Resource, Reflector[Any]] = {
             PREVIEWS: self.previews,
             PREVIEW_PROJECTS: self.projects,
             LEASES: self.knocks,
@@ -82,9 +127,13 @@ class Watches:
         }
 
     @property
-    def all(self) -> tuple[Reflector[Known], ...]:
+    def all(self) -> tuple[Reflector[Any], ...]:
         """Every reflector, to be run for as long as the process lives."""
         return tuple(self._by_resource.values())
+
+    def preview_at(self, host: str) -> Key | None:
+        """The preview that visitors of this host come to, whether it is awake or not."""
+        return self._hosts.get(host)
 
     def not_synced(self) -> list[str]:
         """What has not been read once yet, and what went wrong with it last, for people."""
@@ -113,7 +162,18 @@ class Watches:
                 owner = known.preview
                 if owner is not None:
                     self._owners[resource, key] = owner
+            if resource == INGRESSES:
+                self._route_changed(key, known)
             if owner is not None:
                 self._queue.add(owner)
 
         return changed
+
+    def _route_changed(self, key: Key, known: Known | None) -> None:
+        """A host may be led from twice while it changes hands; it is nobody's when both are gone."""
+        before = self._host_of.pop(key, "")
+        if isinstance(known, KnownIngress) and known.preview and known.spec.rules:
+            self._host_of[key] = known.spec.rules[0].host
+            self._hosts[known.spec.rules[0].host] = known.preview
+        if before and before not in self._host_of.values():
+            del self._hosts[before]

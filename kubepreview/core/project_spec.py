@@ -124,6 +124,16 @@ class ProjectSpec(Wire, frozen=True, kw_only=True):
             )
         ),
     ] = "7d"
+    sleep_after: Annotated[
+        str,
+        Meta(
+            description=(
+                "A preview that nobody has visited for so long sleeps: it has no pods until the next visit. "
+                "Never keeps it awake. Where visits cannot be seen it stays awake, and its status says so."
+            ),
+            pattern=r"^([1-9][0-9]{0,4}[smhd]|Never)$",
+        ),
+    ] = "1h"
     on_push: Annotated[
         Literal["Wake", "StayAsleep"],
         Meta(description="Whether a push wakes a sleeping preview, or changes it in its sleep."),

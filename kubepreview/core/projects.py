@@ -41,6 +41,8 @@ class Given(Struct, frozen=True, kw_only=True):
     revision_path: str = ""
     daemon_sets: str = ""
     time_to_live: str = ""
+    sleep_after: str = ""
+    passive_agents: tuple[str, ...] = ()
     on_push: str = ""
     quota: Mapping[str, Any] = field(default_factory=dict)
 
@@ -92,6 +94,8 @@ def project_spec(given: Given, seen: Seen) -> ProjectSpec:
         "revisionPath": given.revision_path,
         "daemonSets": given.daemon_sets or "Deployment",
         **({"timeToLive": given.time_to_live} if given.time_to_live else {}),
+        **({"sleepAfter": given.sleep_after} if given.sleep_after else {}),
+        **({"passiveAgents": list(given.passive_agents)} if given.passive_agents else {}),
         **({"onPush": given.on_push} if given.on_push else {}),
     }
     return _checked(given, chosen)

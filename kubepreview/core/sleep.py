@@ -1,8 +1,7 @@
 """Whether a preview sleeps. Every time here is of the cluster's clock, and passed in.
 
-It falls asleep when somebody says so, and wakes when somebody visits it, pushes, or says so. In between it
-stays as it is: only an event changes it, so that a controller that was away, or a clock that was set,
-changes nothing.
+It falls asleep when somebody says so, or when nobody was there for the project's `sleepAfter`; it wakes when
+somebody visits it, pushes, or says so.
 """
 
 from __future__ import annotations
@@ -11,21 +10,33 @@ import datetime as dt
 
 from msgspec.structs import replace
 
-from kubepreview.core.model import Lifetime, Preview, Sleep
+from kubepreview.core import durations
+from kubepreview.core.model import Activity, Lifetime, Preview, Sleep
 from kubepreview.core.project_spec import ProjectSpec
 
 
-def decide(preview: Preview, project: ProjectSpec, knock: str, now: dt.datetime) -> Sleep:
+def tires_at(project: ProjectSpec, activity: Activity) -> dt.datetime | None:
+    """When it falls asleep unless somebody comes; None for never."""
+    if project.sleep_after == "Never":
+        return None
+    return activity.at + dt.timedelta(seconds=durations.seconds(project.sleep_after))
+
+
+def decide(
+    preview: Preview, project: ProjectSpec, knock: str, now: dt.datetime, *, is_tired: bool = False
+) -> Sleep:
     """Whether it sleeps from now on; the counts to wake to are as they were.
 
-    `knock`: the last visit that the gateway told of, empty for none; it wakes once.
+    `knock`: the last visit that the gateway told of, empty for none; it wakes once. `is_tired`: nobody was
+    there for long enough. A wish that is news holds against both.
     """
     before = preview.status.sleep or Sleep(asleep=False, since=now)
     wish = (preview.spec.lifetime or Lifetime()).sleep
     is_news = wish is not None and wish.id != before.wish
     was_pushed = before.sha not in ("", preview.spec.revision.sha)
     is_visited = knock not in ("", before.knock)
-    asleep = before.asleep and not is_visited and not (was_pushed and project.on_push == "Wake")
+    is_woken = is_visited or (was_pushed and project.on_push == "Wake")
+    asleep = (before.asleep or is_tired) and not is_woken
     if wish and is_news:
         asleep = wish.asleep
     return replace(

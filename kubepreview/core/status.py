@@ -49,7 +49,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     """What one reconciliation of an open preview found out.
 
     `refusals`: what the apiserver said no to, one sentence each. `waiting_for`: the guard or namespace
-    that must come first. `failure`: the trouble, with its last log lines.
+    that must come first. `failure`: the trouble, with its last log lines. `unseen`: why nobody would know
+    that it is visited.
     """
 
     lifespan: Lifespan
@@ -60,6 +61,7 @@ class Visit(Struct, frozen=True, kw_only=True):
     answer: Answer | None = None
     refusals: tuple[str, ...] = ()
     waiting_for: str = ""
+    unseen: str = ""
     failure: Failure | None = None
 
 
@@ -115,6 +117,7 @@ def status_of_open(preview: Preview, visit: Visit, now: dt.datetime) -> PreviewS
             sleep=_sleep(visit),
         ),
         visit.lifespan,
+        visit.unseen,
     )
 
 
@@ -144,13 +147,14 @@ def _status(
     now: dt.datetime,
     rest: PreviewStatus,
     lifespan: Lifespan | None = None,
+    unseen: str = "",
 ) -> PreviewStatus:
     first_not_true = next((each for each in said if each.status != "True"), None)
     if first_not_true is None:
         ready = Said(READY, "True", "Ready", f"{preview.spec.revision.sha[:7]} is served")
     else:
         ready = Said(READY, "False", first_not_true.reason, first_not_true.message)
-    everything = (*said, ready, _asleep(rest.sleep), _expiring(preview, lifespan))
+    everything = (*said, ready, _asleep(rest.sleep, unseen), _expiring(preview, lifespan))
     before = preview.status
     # Where nothing is known of its life, what was known is not forgotten: an extension is granted once.
     activity = None if preview.spec.state == "Closed" else before.activity
@@ -164,10 +168,10 @@ def _status(
     )
 
 
-def _asleep(sleep: Sleep | None) -> Said:
+def _asleep(sleep: Sleep | None, unseen: str) -> Said:
     if sleep and sleep.asleep:
         return Said(ASLEEP, "True", "Asleep", "it has no pods until somebody visits or wakes it")
-    return Said(ASLEEP, "False", "Awake")
+    return Said(ASLEEP, "False", "Awake", f"it stays awake: {unseen}" if unseen else "")
 
 
 def _sleeping(kind: str, preview: Preview, visit: Visit) -> Said:

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from copy import copy
 from datetime import datetime
@@ -221,13 +221,27 @@ class Client:
         return await self.text(PODS.path(namespace, pod, "log"), params=params)
 
     async def follow_logs(
-        self, namespace: str, pod: str, *, container: str = "", tail_lines: int = 200
-    ) -> AsyncIterator[str]:
-        """The last lines of a container's log and then each new one, until the container ends."""
-        params: dict[str, str | int] = {"container": container, "tailLines": tail_lines, "follow": "true"}
+        self,
+        namespace: str,
+        pod: str,
+        *,
+        container: str = "",
+        tail_lines: int | None = 200,
+        since_s: int = 0,
+        silence_s: float = _LOG_SILENCE_S,
+    ) -> AsyncGenerator[str, None]:
+        """The last lines of a container's log and then each new one, until the container ends.
+
+        `since_s`: none that is older; `tail_lines` None: all of them. NoAnswer after `silence_s` without any.
+        """
+        params: dict[str, str | int] = {"container": container, "follow": "true"}
+        if tail_lines is not None:
+            params["tailLines"] = tail_lines
+        if since_s:
+            params["sinceSeconds"] = since_s
         call = Call(method="GET", path=PODS.path(namespace, pod, "log"), params=params)
         async with (
-            self.stream(call, silence_s=_LOG_SILENCE_S) as chunks,
+            self.stream(call, silence_s=silence_s) as chunks,
             aclosing(lines.split(chunks, with_rest=True)) as each,
         ):
             async for line in each:

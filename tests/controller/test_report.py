@@ -10,8 +10,11 @@ import structlog
 
 from kubepreview.controller.metrics import Metrics
 from kubepreview.controller.probe import Prober
+from kubepreview.controller.queue import WorkQueue
 from kubepreview.controller.report import failure_of, write_status
 from kubepreview.controller.tools import Tools
+from kubepreview.controller.visits import Visits
+from kubepreview.controller.watches import Watches
 from kubepreview.core import keys
 from kubepreview.core.model import Failure, PreviewStatus
 from kubepreview.core.pods import Trouble
@@ -33,7 +36,8 @@ _LINES = ("starting", "cannot open /etc/web.toml")
 
 def _tools(client: Client) -> Tools:
     log = structlog.stdlib.get_logger()
-    return Tools(cluster=client, prober=Prober(), metrics=Metrics(), log=log)
+    visits = Visits(Watches(client, WorkQueue()))
+    return Tools(cluster=client, prober=Prober(), visits=visits, metrics=Metrics(), log=log)
 
 
 def _recorded(*lines: str) -> PreviewStatus:

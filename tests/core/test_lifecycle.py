@@ -144,3 +144,15 @@ def test_the_next_look_is_at_the_warning_or_at_the_end() -> None:
     assert fresh.look_again_after_s(60, NOW) == 60
     assert warned.look_again_after_s(9999, NOW) == 3600
     assert kept.look_again_after_s(60, NOW) == 60
+
+
+def test_a_visit_is_activity_and_none_of_the_future() -> None:
+    """The log's clock may run ahead of the cluster's; a visit that is known already is no news."""
+    before = preview(status=_known(NOW - dt.timedelta(hours=2)))
+    ahead = NOW + dt.timedelta(minutes=5)
+
+    for visited_at, expected in ((NOW - dt.timedelta(hours=1), NOW - dt.timedelta(hours=1)), (ahead, NOW)):
+        life = lifespan(before, project().spec, visited_at, NOW)
+        assert (life.activity.kind, life.activity.at) == ("Visit", expected)
+    old = lifespan(before, project().spec, NOW - dt.timedelta(hours=3), NOW)
+    assert old.activity.at == NOW - dt.timedelta(hours=2)

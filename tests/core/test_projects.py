@@ -119,6 +119,8 @@ def test_what_is_given_stays() -> None:
         revision_path="/version",
         time_to_live="3d",
         on_push="StayAsleep",
+        sleep_after="Never",
+        passive_agents=("our-monitor",),
     )
 
     spec = projects.project_spec(given, HERE)
@@ -128,6 +130,7 @@ def test_what_is_given_stays() -> None:
     assert (spec.quota.cpu, spec.quota.pods, spec.quota.memory) == ("16", 5, "8Gi")
     assert (spec.daemon_sets, spec.revision_path) == ("Keep", "/version")
     assert (spec.time_to_live, spec.on_push) == ("3d", "StayAsleep")
+    assert (spec.sleep_after, spec.passive_agents) == ("Never", ("our-monitor",))
 
 
 def test_the_objects_are_a_namespace_a_project_and_a_poor_identity() -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from kubepreview.core import keys, kinds, plan, scales
 from kubepreview.core.actions import ApplyObjects, Record, Rescale
-from kubepreview.core.model import Preview, Scale, Sleep
-from kubepreview.core.sleep import decide
+from kubepreview.core.model import Activity, Preview, Scale, Sleep
+from kubepreview.core.sleep import decide, tires_at
 from kubepreview.core.wanted import Wanted
 from kubepreview.core.wire import Object
 
@@ -72,6 +72,32 @@ def test_a_visitor_wakes_it_once(before: str, now: str, *, sleeps: bool) -> None
     assert decided.asleep is sleeps
     assert decided.gated
     assert decided.knock == (now or before)
+
+
+@pytest.mark.parametrize(
+    ("of", "knock", "tired", "sleeps"),
+    [
+        (_of(asleep=False), "", True, True),
+        (_of(asleep=False), "", False, False),
+        # Whoever comes, pushes or says so meanwhile holds.
+        (_of(asleep=False), "1", True, False),
+        (_of(asleep=False, sha=OLD_SHA), "", True, False),
+        (_of(_TO_WAKE, asleep=False), "", True, False),
+        (_of(asleep=True), "", True, True),
+    ],
+)
+def test_one_that_nobody_visits_tires(of: Preview, knock: str, *, tired: bool, sleeps: bool) -> None:
+    """And sleeps, unless somebody is there."""
+    assert decide(of, project(onPush="Wake").spec, knock, _LATER, is_tired=tired).asleep is sleeps
+
+
+@pytest.mark.parametrize(
+    ("sleep_after", "at"),
+    [("1h", NOW + dt.timedelta(hours=1)), ("90s", NOW + dt.timedelta(seconds=90)), ("Never", None)],
+)
+def test_when_it_tires(sleep_after: str, at: dt.datetime | None) -> None:
+    """So long after the last that somebody did with it."""
+    assert tires_at(project(sleepAfter=sleep_after).spec, Activity(at=NOW, kind="Visit")) == at
 
 
 def _workload(kind: str, **spec: Any) -> Object:

@@ -1,0 +1,78 @@
+"""A preview sleeps when nobody visits it; whoever visits it keeps it awake, and robots are nobody."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kubepreview.core import conditions
+from tests.cluster.machine import eventually, kubectl
+from tests.cluster.team import PROJECT, Team, sha
+
+_COMMIT = sha("8")
+_NUMBER = 188
+_SPACE = f"{PROJECT}-pr-{_NUMBER}"
+_SLEEP_AFTER_S = 12
+_PERSON, _ROBOT = "Mozilla/5.0 Firefox/142.0", "Mozilla/5.0 (compatible; UptimeRobot/2.0)"
+
+
+@pytest.fixture(scope="module")
+def preview(team: Team) -> Iterator[Path]:
+    """A preview of a project whose previews tire quickly."""
+    team.decide(sleepAfter=f"{_SLEEP_AFTER_S}s")
+    root = team.service(_COMMIT, _NUMBER)
+    assert team.up(_NUMBER, root, _COMMIT).code == 0
+    yield root
+    team.decide(sleepAfter=None)
+    assert team.down(_NUMBER).code == 0
+
+
+def _visit(team: Team, agent: str) -> None:
+    host, port = team.cluster.ingress
+    name = {"Host": f"pr-{_NUMBER}.{PROJECT}.localhost", "User-Agent": agent}
+    request = urllib.request.Request(f"http://{host}:{port}/version", headers=name)
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 — the test's own
+        assert answer.status == 200
+
+
+def _while_visited(team: Team, agent: str, look: Callable[[], bool], what: str) -> None:
+    """Visit, and look, until it shows."""
+
+    def visited() -> bool:
+        if team.condition(_NUMBER, conditions.ASLEEP)[0] != "True":
+            _visit(team, agent)
+        return look()
+
+    eventually(visited, what, timeout_s=120)
+
+
+def test_who_is_visited_stays_awake_and_who_is_not_sleeps(team: Team, preview: Path) -> None:
+    """For longer than it would have slept after; then robots ask, and it sleeps all the same."""
+    assert preview
+    began = time.monotonic()
+
+    _while_visited(team, _PERSON, lambda: time.monotonic() - began > 3 * _SLEEP_AFTER_S, "time passes")
+    awake, activity = team.condition(_NUMBER, conditions.READY), team.preview(_NUMBER)["status"]["activity"]
+    restarts = kubectl(
+        team.cluster,
+        "get",
+        "events",
+        f"--namespace={_SPACE}",
+        "--field-selector=reason=Killing",
+        "-o",
+        "name",
+    )
+    _while_visited(
+        team, _ROBOT, lambda: team.condition(_NUMBER, conditions.ASLEEP)[0] == "True", "it falls asleep"
+    )
+    eventually(lambda: not team.names("pod", _SPACE), "its pods are gone")
+    _visit(team, _PERSON)
+
+    assert awake == ("True", "Ready")
+    assert activity["kind"] == "Visit"
+    assert restarts == ""
+    eventually(lambda: team.condition(_NUMBER, conditions.READY)[0] == "True", "it is awake again")
