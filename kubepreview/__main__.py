@@ -71,6 +71,11 @@ COMMANDS: Final[Mapping[str, Row]] = {
     "wake": Row(
         target="kubepreview.cli.sleep:wake", summary="Bring a sleeping preview back.", section=_PREVIEW
     ),
+    "evidence": Row(
+        target="kubepreview.cli.evidence:evidence",
+        summary="Show what is kept of one that failed or closed.",
+        section=_PREVIEW,
+    ),
     "down": Row(
         target="kubepreview.cli.down:down",
         summary="Close a preview and wait for the receipt.",

@@ -72,6 +72,11 @@ def project() -> None:
     help="A preview that nobody used for so long is closed.  [default: 7d]",
 )
 @click.option(
+    "--evidence-for",
+    default="",
+    help="How long logs, events and manifests of what failed or closed are kept.  [default: 7d]",
+)
+@click.option(
     "--sleep-after",
     default="",
     help="A preview that nobody visited for so long sleeps until the next visit; or Never.  [default: 1h]",

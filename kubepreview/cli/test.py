@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 import click
 
-from kubepreview.cli import awaiting, config_file, outcome, previews
+from kubepreview.cli import awaiting, config_file, outcome, passing_through, previews, writing
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.declaring import expected_sha, number_of
 from kubepreview.cli.durations import timeout_option
+from kubepreview.cli.passing_through import Ran
 from kubepreview.cli.scope import ScopeOptions, resolve_scope, scope_options
-from kubepreview.cli.streams import Streams
 from kubepreview.core.model import Preview
-from kubepreview.errors import Failed, InvalidInput, Refused
+from kubepreview.errors import Failed, InvalidInput, KubepreviewError, Refused
 
 _TIMEOUT_S = 300
-_STOP_S = 10.0
 
 
 @click.command()
@@ -62,10 +59,11 @@ def test(
     }
     shown = shlex.join(command)
     caller.streams.talk(f"running `{shown}` against {preview.status.url} at {preview.spec.revision.sha[:7]}")
-    code = asyncio.run(_run(command, directory, environ, caller.streams))
-    if code != 0:
+    ran = asyncio.run(passing_through.run(command, directory, environ, caller.streams))
+    asyncio.run(_record(caller, preview, ran, scope, connection))
+    if ran.code != 0:
         raise Failed(
-            f"the test `{shown}` failed with exit code {code} against {preview.status.url} "
+            f"the test `{shown}` failed with exit code {ran.code} against {preview.status.url} "
             f"at {preview.spec.revision.sha}",
             hint=f"`kubepreview logs {wanted}` shows what the preview said meanwhile",
         )
@@ -116,48 +114,25 @@ async def _ready(
         return await awaiting.until(client, preview, wait, caller.streams)
 
 
+async def _record(
+    caller: Caller, preview: Preview, ran: Ran, options: ScopeOptions, connection: Connection
+) -> None:
+    """Beside the preview, where `evidence` finds it. A cluster that does not take it changes no verdict."""
+    try:
+        async with connect(connection, caller) as client:
+            await writing.record_test(
+                client,
+                resolve_scope(options, caller),
+                preview.spec.pull_request.number,
+                preview.spec.revision.sha,
+                passed=ran.code == 0,
+                output=ran.tail,
+            )
+    except KubepreviewError as error:
+        caller.streams.talk(f"note: the result of the test was not recorded: {error.message}")
+
+
 def _is_served(preview: Preview) -> bool:
     """Whether it serves what it is asked for at this moment, so that nothing has to be awaited."""
     now = outcome.opening(preview, awaiting.asked_by(preview))
     return isinstance(now, outcome.Ended) and now.error is None
-
-
-async def _run(command: Sequence[str], directory: Path, environ: Mapping[str, str], streams: Streams) -> int:
-    """Its exit code. Its two streams are ours; an interrupt ends it before us."""
-    both = (streams.out, streams.err)
-    out, err = (_descriptor(stream) for stream in both)
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command, cwd=directory, env=environ, stdout=out, stderr=err
-        )
-    except OSError as error:
-        shown = shlex.join(command)
-        raise InvalidInput(f"the test `{shown}` could not be started: {error.strerror}") from error
-    try:
-        said = await process.communicate()
-    except asyncio.CancelledError:
-        await _stop(process)
-        raise
-    for stream, text in zip(both, said, strict=True):
-        stream.write((text or b"").decode(errors="replace"))
-    return process.returncode or 0
-
-
-def _descriptor(stream: TextIO) -> int:
-    """The stream's own file, so that a terminal stays one; a pipe for a stream in memory."""
-    try:
-        stream.flush()
-        return stream.fileno()
-    except OSError:
-        return asyncio.subprocess.PIPE
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(_STOP_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

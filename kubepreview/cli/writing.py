@@ -11,7 +11,7 @@ from kubepreview.cli import previews
 from kubepreview.cli.previews import wire
 from kubepreview.cli.scope import Scope
 from kubepreview.core import crd, keys, names
-from kubepreview.core.model import Entry, Preview, PullRequest, Revision
+from kubepreview.core.model import Entry, Preview, PullRequest, Revision, TestResult
 from kubepreview.core.wire import Object
 from kubepreview.errors import Conflict, KubepreviewError, Refused
 from kubepreview.kube.client import Client
@@ -99,6 +99,20 @@ async def extend(client: Client, scope: Scope, number: int, wish: Wish) -> Previ
 async def put_to_sleep(client: Client, scope: Scope, number: int, *, asleep: bool) -> Preview:
     """Ask that it sleeps, or wakes; NotFound if there is none, Refused if it is closed."""
     return await _wish(client, scope, number, lambda wish_id: {"sleep": {"id": wish_id, "asleep": asleep}})
+
+
+async def record_test(
+    client: Client, scope: Scope, number: int, sha: str, *, passed: bool, output: str
+) -> Preview:
+    """Write down how the test of a commit ended, by the cluster's clock; NotFound if there is no preview."""
+
+    async def write(present: Preview | None) -> Preview:
+        if present is None:
+            raise previews.missing(scope, number)
+        result = TestResult(sha=sha, passed=passed, finished_at=client.clock.now(), output=output)
+        return await _patch(client, present, {"test": wire(result)})
+
+    return await _write(client, scope, number, write)
 
 
 async def _wish(client: Client, scope: Scope, number: int, lifetime: Callable[[str], Object]) -> Preview:

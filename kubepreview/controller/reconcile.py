@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from kubepreview.controller import evidence
 from kubepreview.controller.act import act, no_record, repair
 from kubepreview.controller.observe import find_namespace, look_at_all, look_at_gate, observe
 from kubepreview.controller.report import (
@@ -68,9 +69,9 @@ async def reconcile(key: Key, tools: Tools) -> float | None:
     if found is None:
         return None
     preview = msgspec.convert(found, Preview)
-    if preview.spec.state == "Closed":
-        return await _close(preview, tools)
     project = next((each for each in projects if each["metadata"]["name"] == preview.spec.project), None)
+    if preview.spec.state == "Closed":
+        return await _close(preview, msgspec.convert(project, PreviewProject) if project else None, tools)
     if project is None:
         await write_status(
             tools, preview, status.status_of_rejected(preview, without_project(preview), tools.now())
@@ -172,7 +173,12 @@ async def _build(preview: Preview, accepted: Accepted, life: Lifespan, sleep: Sl
         waiting_for=reached.waiting_for,
         failure=await failure_of(tools, preview, asked.space, trouble),
     )
-    written = await write_status(tools, preview, status.status_of_open(preview, visit, tools.now()))
+    new = status.status_of_open(preview, visit, tools.now())
+    if visit.failure and ("Failed", asked.sha) not in {(each.reason, each.sha) for each in new.evidence}:
+        failed = replace(preview, status=new)
+        kept = await evidence.keep(tools, failed, accepted.project, "Failed", observed.pods)
+        new = replace(new, evidence=kept)
+    written = await write_status(tools, preview, new)
     return _again_after_s(written, visit, tools.now())
 
 
@@ -284,7 +290,7 @@ async def _observe_closing(preview: Preview, space: str, refs: Sequence[ObjectRe
     return Observed(gate=await look_at_gate(tools.cluster, gated, known_as))
 
 
-async def _close(preview: Preview, tools: Tools) -> float:
+async def _close(preview: Preview, project: PreviewProject | None, tools: Tools) -> float:
     space = await find_namespace(tools.cluster, preview)
     refs = (*preview.status.inventory, *map(kinds.ref_of, preview.spec.manifests))
     allowed = [ref for ref in refs if (ref.api_version, ref.kind) in kinds.ALLOWED]
@@ -293,6 +299,11 @@ async def _close(preview: Preview, tools: Tools) -> float:
     if any(isinstance(action, DeleteNamespace) for action in actions):
         # The last look at what may hold the namespace: the right to read goes with its RoleBindings.
         observed = replace(observed, objects=await look_at_all(tools.cluster, space))
+    kept = preview.status.evidence
+    if project and preview.status.receipt is None and observed.belongs_to(preview.metadata.uid):
+        # Before the first of it ends.
+        kept = await evidence.keep(tools, preview, project.spec, "Closed", observed.pods)
     await act(tools.cluster, actions, no_record)
-    await write_status(tools, preview, status.status_of_closed(preview, observed, tools.now()))
+    closed = status.status_of_closed(preview, observed, tools.now())
+    await write_status(tools, preview, replace(closed, evidence=kept))
     return _CLOSING_S if actions else _STEADY_S

@@ -87,6 +87,12 @@ async def tell_of_repairs(tools: Tools, preview: Preview, told: Sequence[str]) -
         await _emit(tools, preview, reason="Drift", note=each, is_good=False)
 
 
+async def tell_of_evidence(tools: Tools, preview: Preview, told: str) -> None:
+    """That something which should be kept is not."""
+    tools.log.warning("evidence", preview=f"{preview.metadata.namespace}/{preview.metadata.name}", what=told)
+    await _emit(tools, preview, reason="EvidenceNotKept", note=told, is_good=False)
+
+
 async def failure_of(tools: Tools, preview: Preview, space: str, trouble: Trouble | None) -> Failure | None:
     """The trouble with the container's last words; read once, as the words of an end do not change."""
     if trouble is None:

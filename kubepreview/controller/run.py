@@ -12,6 +12,7 @@ import structlog
 from msgspec import Struct
 
 from kubepreview import daemon
+from kubepreview.controller.evidence import drop_expired
 from kubepreview.controller.metrics import Metrics
 from kubepreview.controller.orphans import end_orphans
 from kubepreview.controller.probe import Prober
@@ -28,6 +29,7 @@ from kubepreview.kube.lease import LeaderElection, LeadershipLost
 
 _WORKERS: Final = 8
 _ORPHAN_PERIOD_S: Final = 30.0
+_TIDY_PERIOD_S: Final = 60.0
 _LEAD_AGAIN_S: Final = 1.0
 # A visit makes some dozens of short requests; one that takes longer than this hangs.
 _VISIT_TIMEOUT_S: Final = 60.0
@@ -105,6 +107,7 @@ async def _lead(queue: WorkQueue, watches: Watches, tools: Tools) -> None:
         for _ in range(_WORKERS):
             group.create_task(_work(queue, watches, tools))
         group.create_task(_sweep(watches, tools))
+        group.create_task(_tidy(watches, tools))
         group.create_task(tools.visits.run(tools.cluster))
 
 
@@ -147,6 +150,16 @@ def _failed(key: tuple[str, str], error: Exception, queue: WorkQueue, tools: Too
         error=str(error) or repr(error),
         again_after_s=round(pause_s, 2),
     )
+
+
+async def _tidy(watches: Watches, tools: Tools) -> None:
+    """Evidence goes when its time is over."""
+    while True:
+        await asyncio.sleep(_TIDY_PERIOD_S)
+        try:
+            await drop_expired(tools, sorted({namespace for namespace, _ in watches.projects.store}))
+        except KubepreviewError as error:
+            tools.log.warning("evidence not dropped", error=error.message)
 
 
 async def _sweep(watches: Watches, tools: Tools) -> None:

@@ -121,7 +121,7 @@ def _controller_role() -> Object:
             rule("", ["pods"], (*_READ, "delete")),
             rule("", ["pods/log"], ("get",)),
             rule("apps", ["deployments", "replicasets"], _READ),
-            rule("events.k8s.io", ["events"], ("get", "create", "patch")),
+            rule("events.k8s.io", ["events"], ("get", "list", "create", "patch")),
         ],
     )
 

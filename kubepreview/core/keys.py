@@ -35,6 +35,9 @@ PREVIEW_UID: Final = "kubepreview.dev/preview-uid"
 
 # On an Ingress of the gateway: which preview it answers for, as JSON (`core.gateway.Sleeper`).
 SLEEPER: Final = "kubepreview.dev/sleeper"
+# On what is kept of a preview: a label with its name, and until when it is kept.
+EVIDENCE: Final = "kubepreview.dev/evidence"
+EXPIRES_AT: Final = "kubepreview.dev/expires-at"
 # In the node selector of a DaemonSet that sleeps: no node has it.
 NO_NODE: Final = "kubepreview.dev/asleep"
 
@@ -52,6 +55,8 @@ DEPLOYER_DAEMON_SET_ROLE: Final = "kubepreview-deployer-daemonsets"
 # In a project's control namespace: the identity of continuous integration.
 CI_ACCOUNT: Final = "kubepreview-ci"
 CI_ROLE: Final = "kubepreview-ci"
+# There, too: what lets the controller keep the evidence of previews.
+EVIDENCE_ROLE: Final = "kubepreview-evidence"
 # Name of each object that the product writes into a preview's namespace.
 GUARD: Final = "kubepreview"
 

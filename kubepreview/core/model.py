@@ -79,6 +79,15 @@ class Lifetime(Wire, frozen=True, kw_only=True):
     sleep: SleepWish | None = None
 
 
+class TestResult(Wire, frozen=True, kw_only=True):
+    """How `kubepreview test` ended. It is somebody's use of the preview, too."""
+
+    sha: Sha
+    passed: bool
+    finished_at: Time
+    output: Annotated[str, Meta(max_length=16384, description="The end of what the test said.")] = ""
+
+
 class PreviewSpec(Wire, frozen=True, kw_only=True):
     """What is asked for. Written by continuous integration, kept by the apiserver's rules."""
 
@@ -96,6 +105,7 @@ class PreviewSpec(Wire, frozen=True, kw_only=True):
         Meta(description="Why it is in this state: somebody asked for it, or it was not used any more."),
     ] = "Requested"
     lifetime: Lifetime | None = None
+    test: TestResult | None = None
     entry: Entry | UnsetType = UNSET
     manifests: Annotated[
         tuple[EmbeddedObject, ...],
@@ -198,6 +208,14 @@ class Receipt(Wire, frozen=True, kw_only=True):
     ] = ()
 
 
+class Kept(Wire, frozen=True, kw_only=True):
+    """Evidence that is kept of the preview (`kubepreview evidence`): the last of each reason."""
+
+    reason: Literal["Failed", "Closed"]
+    sha: str
+    taken_at: Time
+
+
 class PreviewStatus(Wire, frozen=True, kw_only=True):
     """What is there, as the controller last saw it."""
 
@@ -224,6 +242,7 @@ class PreviewStatus(Wire, frozen=True, kw_only=True):
         Meta(description="When it closes if nobody does anything with it; never while it is kept."),
     ] = None
     receipt: Receipt | None = None
+    evidence: Annotated[tuple[Kept, ...], Meta(max_length=4)] = ()
 
 
 class Preview(Wire, frozen=True, kw_only=True):

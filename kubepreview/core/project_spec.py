@@ -124,6 +124,15 @@ class ProjectSpec(Wire, frozen=True, kw_only=True):
             )
         ),
     ] = "7d"
+    evidence_for: Annotated[
+        Duration,
+        Meta(
+            description=(
+                "How long the logs, events and manifests of a preview that failed or closed are kept, beside "
+                "its Preview. `kubepreview evidence` shows them."
+            )
+        ),
+    ] = "7d"
     sleep_after: Annotated[
         str,
         Meta(

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from kubepreview.core import keys
 from kubepreview.core.ingress import IngressClass, default_class
+from kubepreview.core.own_objects import account_ref, role_and_binding, rule
 from kubepreview.core.project_spec import PreviewProject, ProjectSpec
 from kubepreview.core.wire import Object, PodProfile
 from kubepreview.errors import InvalidInput, Problem
@@ -41,6 +42,7 @@ class Given(Struct, frozen=True, kw_only=True):
     revision_path: str = ""
     daemon_sets: str = ""
     time_to_live: str = ""
+    evidence_for: str = ""
     sleep_after: str = ""
     passive_agents: tuple[str, ...] = ()
     on_push: str = ""
@@ -94,6 +96,7 @@ def project_spec(given: Given, seen: Seen) -> ProjectSpec:
         "revisionPath": given.revision_path,
         "daemonSets": given.daemon_sets or "Deployment",
         **({"timeToLive": given.time_to_live} if given.time_to_live else {}),
+        **({"evidenceFor": given.evidence_for} if given.evidence_for else {}),
         **({"sleepAfter": given.sleep_after} if given.sleep_after else {}),
         **({"passiveAgents": list(given.passive_agents)} if given.passive_agents else {}),
         **({"onPush": given.on_push} if given.on_push else {}),
@@ -132,7 +135,16 @@ def objects(given: Given, spec: ProjectSpec) -> tuple[Object, ...]:
             "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": keys.CI_ROLE},
             "subjects": [{"kind": "ServiceAccount", "name": keys.CI_ACCOUNT, "namespace": namespace}],
         },
+        *_evidence_rights(namespace, labels),
     )
+
+
+def _evidence_rights(namespace: str, labels: Mapping[str, str]) -> Iterator[Object]:
+    """What lets the controller keep the evidence of previews here; it writes no ConfigMap anywhere else."""
+    rules = [rule("", ["configmaps"], ("get", "list", "create", "patch", "delete"))]
+    holder = account_ref(keys.CONTROLLER, keys.SYSTEM_NAMESPACE)
+    for obj in role_and_binding(keys.EVIDENCE_ROLE, namespace, rules, holder):
+        yield {**obj, "metadata": {**obj["metadata"], "labels": labels}}
 
 
 def _ci_role(namespace: str, labels: Mapping[str, str]) -> Object:

@@ -164,6 +164,7 @@ def _status(
         conditions=tuple(_dated(preview, each, now) for each in everything),
         activity=lifespan.activity if lifespan else activity,
         extension=lifespan.extension if lifespan else before.extension,
+        evidence=before.evidence,
         expires_at=lifespan.expires_at if lifespan else None,
     )
 

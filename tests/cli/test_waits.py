@@ -269,7 +269,13 @@ def test_test_runs_against_the_commit_that_is_served(background: Background) -> 
 
     passed = background.run("test", "7", "--", sys.executable, "-c", script)
     assert (passed.code, passed.out) == (0, f"http://pr-7.rapidrar.example.com/ 7 {SHA}\n"), passed.err
+    recorded = background.when(lambda preview: "test" in preview["spec"], what="it is recorded")["spec"][
+        "test"
+    ]
+    assert (recorded["sha"], recorded["passed"], recorded["output"]) == (SHA, True, passed.out)
 
+    # What was written is seen by the controller, as any change is.
+    background.say(said(2) | SERVED)
     failed = background.run("test", "7", "--", sys.executable, "-c", "import sys; sys.exit(9)")
     assert failed.code == 1
     assert "failed with exit code 9" in failed.err

@@ -135,7 +135,7 @@ def test_what_is_given_stays() -> None:
 
 def test_the_objects_are_a_namespace_a_project_and_a_poor_identity() -> None:
     """CI's account has no token mounted and a Role of six words; the namespace is no preview's."""
-    namespace, project, account, role, binding = projects.objects(SHOP, projects.project_spec(SHOP, HERE))
+    namespace, project, account, role, binding, *_ = projects.objects(SHOP, projects.project_spec(SHOP, HERE))
 
     assert keys.MANAGED not in namespace["metadata"]["labels"]
     assert project["metadata"] == {"name": "shop", "namespace": "shop-previews"}
@@ -218,3 +218,14 @@ def test_the_address_of_an_ingress_is_a_service_that_leads_to_its_pods() -> None
 
     assert address_of(pods, services) == "web.n.svc:80"
     assert address_of(pods, services[:2]) == ""
+
+
+def test_the_controller_may_keep_evidence_in_the_projects_own_namespace() -> None:
+    """Its rights to ConfigMaps end there: it has none in the cluster."""
+    *_, role, binding = projects.objects(SHOP, projects.project_spec(SHOP, HERE))
+
+    assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == SHOP.control_namespace
+    assert [rule["resources"] for rule in role["rules"]] == [["configmaps"]]
+    assert [(each["name"], each["namespace"]) for each in binding["subjects"]] == [
+        ("kubepreview-controller", "kubepreview-system")
+    ]
