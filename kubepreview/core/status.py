@@ -135,7 +135,7 @@ def status_of_closed(preview: Preview, observed: Observed, now: dt.datetime) -> 
         PreviewStatus(
             namespace="" if receipt is None or is_gone else receipt.namespace,
             inventory=() if is_gone else preview.status.inventory,
-            sleep=Sleep(asleep=False, since=now, gated=True) if observed.gate.objects else None,
+            sleep=_sleep_of_closed(preview.status.sleep, observed, is_gone=is_gone),
             receipt=receipt,
         ),
     )
@@ -190,6 +190,14 @@ def _sleep(visit: Visit) -> Sleep:
         return visit.sleep
     scales = () if visit.health.is_settled else visit.sleep.scales
     return msgspec.structs.replace(visit.sleep, scales=scales, gated=bool(visit.observed.gate.objects))
+
+
+def _sleep_of_closed(before: Sleep | None, observed: Observed, *, is_gone: bool) -> Sleep | None:
+    """Opened again it is awake, with the counts of what is still there; and no wish is heeded twice."""
+    if before is None:
+        return None
+    scales = () if is_gone else before.scales
+    return msgspec.structs.replace(before, asleep=False, gated=bool(observed.gate.objects), scales=scales)
 
 
 def _expiring(preview: Preview, lifespan: Lifespan | None) -> Said:

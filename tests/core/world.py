@@ -95,6 +95,17 @@ class World:
         live["spec"]["replicas"] = replicas
         self.put(ref, live)
 
+    def run_pods(self) -> None:
+        """The kubelet does as it was told: every Deployment has its pods, and they are ready."""
+        pods: list[Object] = []
+        for ref, obj in self.seen.objects.items():
+            if ref.kind == "Deployment":
+                many = scales.count(obj) or 0
+                counted = ("replicas", "updatedReplicas", "availableReplicas", "readyReplicas")
+                self.put(ref, {**obj, "status": dict.fromkeys(counted, many)})
+                pods += (_pod(obj, number) for number in range(many))
+        self.seen = replace(self.seen, pods=tuple(pods))
+
     def put(self, ref: ObjectRef, live: Object) -> None:
         """Somebody writes an object of the pull request."""
         self.seen = replace(self.seen, objects={**self.seen.objects, ref: live})
@@ -119,6 +130,18 @@ class World:
                 return
             self.do(actions)
         raise AssertionError(f"it never settles: {self.log}")
+
+
+def _pod(workload: Object, number: int) -> Object:
+    template = workload["spec"]["template"]
+    return {
+        "metadata": {
+            "name": f"{workload['metadata']['name']}-{number}",
+            "labels": template["metadata"]["labels"],
+        },
+        "spec": template["spec"],
+        "status": {"podIP": f"10.0.0.{7 + number}", "conditions": [{"type": "Ready", "status": "True"}]},
+    }
 
 
 def live_of(obj: Object) -> Object:
