@@ -93,7 +93,7 @@ def _counted(name: str, what: str, lost: int, n: int) -> Result:
         goal=0.0,
         value=float(lost),
         n=n,
-        spread=(float(lost),),
+        spread=(float(lost), float(lost)),
         unit="requests",
     )
 
