@@ -42,11 +42,17 @@ def plan_open(wanted: Wanted, observed: Observed, record: Record, preview_uid: s
     return (
         _plan_namespace(wanted, observed, preview_uid)
         or _plan_guardrails(wanted, observed)
-        or (
-            *_plan_objects(wanted, observed, record),
-            *handover.plan_handover(wanted, observed, record),
-        )
+        or _plan_revision(wanted, observed, record)
     )
+
+
+def _plan_revision(wanted: Wanted, observed: Observed, record: Record) -> tuple[Action, ...]:
+    objects = _plan_objects(wanted, observed, record)
+    if wanted.is_asleep:
+        # Objects are applied without pods then, and no pod ends before the gateway answers for it.
+        return handover.plan_handover(wanted, observed, record) or objects
+    kept = next((each.record for each in objects if isinstance(each, ApplyObjects)), record)
+    return (*objects, *handover.plan_handover(wanted, observed, kept))
 
 
 def plan_repair(wanted: Wanted, observed: Observed, preview_uid: str) -> tuple[Drifted, ...]:

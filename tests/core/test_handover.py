@@ -80,7 +80,7 @@ def test_a_preview_that_was_never_awake_is_the_gateways_from_the_start() -> None
     world.settle(asked(is_asleep=True))
 
     assert "ApplyRoute" not in world.log
-    assert world.log[-1] == "ApplyGate"
+    assert world.log[-2:] == ["ApplyGate", "ApplyObjects"]
 
 
 def _pod(ready: str = "True", **metadata: Any) -> Object:

@@ -19,7 +19,7 @@ from kubepreview.core import kinds, plan, scales, status
 from kubepreview.core.actions import Action, ApplyObjects, DeleteNamespace, Rescale, Wait
 from kubepreview.core.health import health
 from kubepreview.core.lifecycle import lifespan
-from kubepreview.core.model import Preview, Sleep
+from kubepreview.core.model import ObjectRef, Preview, Sleep
 from kubepreview.core.observed import Observed
 from kubepreview.core.sleep import decide
 from kubepreview.core.wanted import Wanted
@@ -29,7 +29,6 @@ from .examples import NOW, UID, asked, config_map, deployment, preview, project,
 from .world import World
 
 _WEB = kinds.ref_of(deployment())
-_PROJECT = project(sleepAfter="1h", onPush="Wake")
 _MOST_VISITS = 30
 
 
@@ -44,6 +43,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.world = World()
         self.now = NOW
+        self.project = project()
         self.generation = 1
         self.spec: Object = {}
         self.status: Object = {}
@@ -52,9 +52,10 @@ class Life(RuleBasedStateMachine):
         self.was_led_to = False
         self.knocks = 0
 
-    @initialize()
-    def open(self) -> None:
+    @initialize(on_push=st.sampled_from(["Wake", "StayAsleep"]))
+    def open(self, on_push: str) -> None:
         """Somebody asks for it."""
+        self.project = project(sleepAfter="1h", onPush=on_push)
         self._write(revision=1, extra=False)
 
     # --- what people do ---------------------------------------------------------------------------
@@ -158,10 +159,10 @@ class Life(RuleBasedStateMachine):
         sleep = of.status.sleep
         knock = self.world.seen.gate.knock if sleep and sleep.gated else ""
         visited_at = self.now if sleep and knock not in ("", sleep.knock) else None
-        life = lifespan(of, _PROJECT.spec, visited_at, self.now)
+        life = lifespan(of, self.project.spec, visited_at, self.now)
         is_tired = self.now - life.activity.at >= dt.timedelta(hours=1)
-        decided = decide(of, _PROJECT.spec, knock, self.now, is_tired=is_tired)
-        wanted = asked(of, _PROJECT, is_asleep=decided.asleep)
+        decided = decide(of, self.project.spec, knock, self.now, is_tired=is_tired)
+        wanted = asked(of, self.project, is_asleep=decided.asleep)
         if decided.asleep:
             self._keep(replace(of.status, sleep=decided))
         actions = self._converge(wanted, ended_after)
@@ -189,17 +190,26 @@ class Life(RuleBasedStateMachine):
     def _do(self, action: Action) -> None:
         seen = self.world.seen
         if isinstance(action, ApplyObjects):
-            guards = {kinds.ref_of(obj) for obj in asked(self._preview(), _PROJECT).guardrails}
+            guards = {kinds.ref_of(obj) for obj in asked(self._preview(), self.project).guardrails}
             assert guards <= set(seen.guardrails), "a pull request's object without its guardrails"
-        if isinstance(action, Rescale) and any(obj["spec"]["replicas"] == 0 for obj in action.objects):
+        if isinstance(action, ApplyObjects | Rescale) and (ended := self._ended(action)):
             assert seen.gate.ingress, "pods end for a host that nobody answers for"
-            assert any(scale.replicas for scale in action.record.scales), "a count is forgotten"
+            assert seen.route is None, "pods end while visitors are led to them"
+            recorded = {scale.object for scale in action.record.scales if scale.replicas}
+            assert ended <= recorded, "a count is forgotten"
         self.world.do((action,))
         if isinstance(action, ApplyObjects | Rescale):
             before = self._preview().status
             sleep = before.sleep and replace(before.sleep, scales=action.record.scales)
-            self._keep(replace(before, inventory=action.record.inventory, sleep=sleep))
+            known = tuple(dict.fromkeys((*before.inventory, *action.record.inventory)))
+            self._keep(replace(before, inventory=known, sleep=sleep))
         self.somebody_answers()
+
+    def _ended(self, action: ApplyObjects | Rescale) -> set[ObjectRef]:
+        """The workloads that have pods, and will have none."""
+        live = self.world.seen.objects
+        zeroed = {kinds.ref_of(obj) for obj in action.objects if obj.get("spec", {}).get("replicas") == 0}
+        return {ref for ref in zeroed if ref in live and scales.count(live[ref])}
 
     def _say(self, life: Any, decided: Sleep, wanted: Wanted, actions: tuple[Action, ...]) -> None:
         of, seen = self._preview(), self._seen()
