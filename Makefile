@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
 # What runs on a node of its own beside the rest, and what compares the machine before and after.
-BESIDE := tests/cluster/test_demo.py tests/cluster/test_faults.py tests/cluster/test_gateway.py
+BESIDE := $(patsubst %,tests/cluster/test_%.py,demo faults gateway visits evidence)
 LIFE := tests/cluster/test_localcluster_life.py
 # The tests that are named nowhere else below: a new folder is run without being listed.
 ROOMS = $(filter-out tests/core tests/house tests/cluster tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))

@@ -61,12 +61,13 @@ def _is_gone(obj: Object) -> bool:
 
 def _row(preview: Preview, now: dt.datetime) -> Sequence[str]:
     ready, spec = conditions.find(preview.status, conditions.READY), preview.spec
+    place = preview.status.slot.place if preview.status.slot else 0
     created = preview.metadata.creation_timestamp
     return (
         str(spec.pull_request.number),
         spec.state,
         ready.status if ready else "Unknown",
-        ready.reason if ready else "",
+        f"Queued ({place})" if place else (ready.reason if ready else ""),
         spec.revision.sha[:7],
         preview.status.pods,
         preview.status.url,

@@ -29,6 +29,7 @@ _REFUSED: Final = "Refused"
 _PROGRESSING: Final = "Progressing"
 _ASLEEP: Final = "Asleep"
 _FALLING_ASLEEP: Final = "FallingAsleep"
+_QUEUED: Final = "Queued"
 _NOT_SEEN: Final = "waiting for the controller"
 
 
@@ -200,7 +201,7 @@ def _failure(preview: Preview) -> KubepreviewError | None:
     available = conditions.find(preview.status, conditions.AVAILABLE)
     if available is None or available.status != "False":
         return None
-    if available.reason in (_PROGRESSING, _FALLING_ASLEEP):
+    if available.reason in (_PROGRESSING, _FALLING_ASLEEP, _QUEUED):
         return None
     number = preview.spec.pull_request.number
     return Failed(

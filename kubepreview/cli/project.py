@@ -72,6 +72,12 @@ def project() -> None:
     help="A preview that nobody used for so long is closed.  [default: 7d]",
 )
 @click.option(
+    "--max-previews",
+    type=click.IntRange(0, 1000),
+    default=0,
+    help="How many previews may have pods at once; more wait in a queue.  [default: no limit]",
+)
+@click.option(
     "--evidence-for",
     default="",
     help="How long logs, events and manifests of what failed or closed are kept.  [default: 7d]",

@@ -29,7 +29,7 @@ from kubepreview.core.acceptance import Accepted, accept, without_project
 from kubepreview.core.actions import Action, ApplyObjects, DeleteNamespace, Record, Wait
 from kubepreview.core.health import Health, health
 from kubepreview.core.lifecycle import Lifespan, lifespan
-from kubepreview.core.model import ObjectRef, Preview, Sleep
+from kubepreview.core.model import ObjectRef, Preview, Sleep, Slot
 from kubepreview.core.observed import Answer, Gate, Observed
 from kubepreview.core.project_spec import PreviewProject, ProjectSpec
 from kubepreview.core.sleep import decide, tires_at
@@ -45,6 +45,7 @@ _MOST_BATCHES: Final = 8
 # What somebody changes by hand is back within a minute.
 _STEADY_S: Final = 45.0
 _REFUSED_S: Final = 30.0
+_QUEUED_S: Final = 2.0
 _WAITING_S: Final = 0.02
 _SETTLING_S: Final = 1.0
 # Before the look at what was applied: nothing runs sooner, and to look at once would take from the pods the
@@ -93,7 +94,7 @@ async def _open(preview: Preview, project: PreviewProject, tools: Tools) -> floa
         due = _tires_at(project.spec, life, tools)
         is_tired = due is not None and due <= now and is_steady
         decided = decide(preview, project.spec, knock, now, is_tired=is_tired)
-        again_after_s = await _build(preview, verdict, life, decided, tools)
+        again_after_s = await _seated(preview, verdict, life, decided, tools)
         if due and not decided.asleep:
             again_after_s = min(again_after_s, max((due - tools.now()).total_seconds(), _SETTLING_S))
     else:
@@ -101,6 +102,26 @@ async def _open(preview: Preview, project: PreviewProject, tools: Tools) -> floa
         await write_status(tools, preview, rejected)
         again_after_s = _STEADY_S
     return life.look_again_after_s(again_after_s, tools.now())
+
+
+async def _seated(preview: Preview, accepted: Accepted, life: Lifespan, sleep: Sleep, tools: Tools) -> float:
+    """Build it, if there is room for it; else it waits in the queue, and a sleeping one stays asleep."""
+    key, limit = (preview.metadata.namespace, preview.metadata.name), accepted.project.max_previews
+    if not limit or sleep.asleep:
+        tools.rooms.leave(key)
+        return await _build(preview, accepted, life, sleep, tools)
+    room = tools.rooms.ask(key, limit)
+    if not room.place(key):
+        return await _build(preview, accepted, life, sleep, tools, slot=Slot(held=True))
+    now, before = tools.now(), preview.status
+    since = before.slot.waits_since if before.slot else None
+    slot = Slot(waits_since=since or now, place=room.place(key))
+    if before.sleep and before.sleep.asleep:
+        await _build(preview, accepted, life, before.sleep, tools, slot=slot, queued=room.told(key))
+    else:
+        queued = status.status_of_queued(preview, room.told(key), slot, now, life)
+        await write_status(tools, preview, queued)
+    return _QUEUED_S
 
 
 async def _knock(preview: Preview, project: ProjectSpec, tools: Tools) -> str:
@@ -153,8 +174,18 @@ class _Converged(Struct, frozen=True):
         return replace(sleep, scales=recorded(self.preview).scales)
 
 
-async def _build(preview: Preview, accepted: Accepted, life: Lifespan, sleep: Sleep, tools: Tools) -> float:
+async def _build(  # noqa: PLR0913 — what was decided of it
+    preview: Preview,
+    accepted: Accepted,
+    life: Lifespan,
+    sleep: Sleep,
+    tools: Tools,
+    *,
+    slot: Slot | None = None,
+    queued: str = "",
+) -> float:
     asked = wanted(accepted.project, preview, accepted.entry, is_asleep=sleep.asleep)
+    asked = replace(asked, sleeper=replace(asked.sleeper, message=queued))
     preview = await write_sleep(tools, preview, sleep)
     reached = await _converge(preview, accepted.project, asked, tools)
     preview, observed = reached.preview, reached.observed
@@ -164,6 +195,8 @@ async def _build(preview: Preview, accepted: Accepted, life: Lifespan, sleep: Sl
     visit = status.Visit(
         lifespan=life,
         sleep=reached.as_recorded(sleep),
+        slot=slot,
+        queued=queued,
         unseen=_unseen(accepted.project, tools),
         wanted=asked,
         observed=observed,

@@ -18,6 +18,7 @@ from kubepreview.controller.orphans import end_orphans
 from kubepreview.controller.probe import Prober
 from kubepreview.controller.queue import WorkQueue
 from kubepreview.controller.reconcile import reconcile
+from kubepreview.controller.rooms import Rooms
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.visits import Visits
 from kubepreview.controller.watches import Watches
@@ -60,6 +61,7 @@ async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
             cluster=cluster.guarded_by(election.check),
             prober=prober,
             visits=Visits(watches),
+            rooms=Rooms(watches),
             metrics=metrics,
             log=log,
         )

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from kubepreview.controller.metrics import Metrics
 from kubepreview.controller.probe import Prober
+from kubepreview.controller.rooms import Rooms
 from kubepreview.controller.visits import Visits
 from kubepreview.kube.client import Client
 
@@ -22,6 +23,7 @@ class Tools(Struct, frozen=True, kw_only=True):
     cluster: Client
     prober: Prober
     visits: Visits
+    rooms: Rooms
     metrics: Metrics
     log: structlog.stdlib.BoundLogger
 

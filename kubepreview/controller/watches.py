@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 
 from kubepreview.controller.queue import WorkQueue
 from kubepreview.core import keys
+from kubepreview.core.model import Slot
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import (
     DEPLOYMENTS,
@@ -68,6 +70,61 @@ class _Decided(msgspec.Struct, frozen=True, rename="camel"):
     passive_agents: tuple[str, ...] = ()
 
 
+class _Author(msgspec.Struct, frozen=True):
+    author: str = ""
+
+
+class _Asked(msgspec.Struct, frozen=True, rename="camel"):
+    state: str = "Open"
+    pull_request: _Author = msgspec.field(default_factory=_Author)
+
+
+class _Slept(msgspec.Struct, frozen=True):
+    asleep: bool = False
+
+
+class _Told(msgspec.Struct, frozen=True, rename="camel"):
+    slot: Slot | None = None
+    failure: Any = None
+    applied_sha: str = ""
+    sleep: _Slept | None = None
+
+
+class KnownPreview(Known, frozen=True):
+    """A preview, and what of it decides who has a slot."""
+
+    spec: _Asked = msgspec.field(default_factory=_Asked)
+    status: _Told = msgspec.field(default_factory=_Told)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is asked for."""
+        return self.spec.state == "Open"
+
+    @property
+    def author(self) -> str:
+        """Of the pull request."""
+        return self.spec.pull_request.author
+
+    @property
+    def holds_slot(self) -> bool:
+        """As it is on record; one that had pods before there were slots keeps them."""
+        told = self.status
+        if told.slot is not None:
+            return told.slot.held
+        return bool(told.applied_sha) and not (told.sleep and told.sleep.asleep)
+
+    @property
+    def waits_since(self) -> dt.datetime | None:
+        """Since when it waits for a slot."""
+        return self.status.slot.waits_since if self.status.slot else None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its revision does not run."""
+        return self.status.failure is not None
+
+
 class KnownProject(Known, frozen=True):
     """A project, and what of it decides who counts as a visitor."""
 
@@ -94,7 +151,9 @@ class Watches:
         self._hosts: dict[str, Key] = {}
         self._host_of: dict[Key, str] = {}
         decode = msgspec.json.Decoder(Known).decode
-        self.previews: Reflector[Known] = Reflector(cluster, PREVIEWS, decode=decode, on_change=queue.add)
+        self.previews: Reflector[KnownPreview] = Reflector(
+            cluster, PREVIEWS, decode=msgspec.json.Decoder(KnownPreview).decode, on_change=queue.add
+        )
         self.projects: Reflector[KnownProject] = Reflector(
             cluster,
             PREVIEW_PROJECTS,

@@ -208,6 +208,14 @@ class Receipt(Wire, frozen=True, kw_only=True):
     ] = ()
 
 
+class Slot(Wire, frozen=True, kw_only=True):
+    """Its slot among the project's maxPreviews: held, or since when it waits, and at which place."""
+
+    held: bool = False
+    waits_since: Time | None = None
+    place: int = 0
+
+
 class Kept(Wire, frozen=True, kw_only=True):
     """Evidence that is kept of the preview (`kubepreview evidence`): the last of each reason."""
 
@@ -242,6 +250,7 @@ class PreviewStatus(Wire, frozen=True, kw_only=True):
         Meta(description="When it closes if nobody does anything with it; never while it is kept."),
     ] = None
     receipt: Receipt | None = None
+    slot: Slot | None = None
     evidence: Annotated[tuple[Kept, ...], Meta(max_length=4)] = ()
 
 

@@ -124,6 +124,15 @@ class ProjectSpec(Wire, frozen=True, kw_only=True):
             )
         ),
     ] = "7d"
+    max_previews: Annotated[
+        Annotated[int, Meta(ge=0, le=1000)],
+        Meta(
+            description=(
+                "How many previews may have pods at once; more wait in a queue. Those that sleep or have "
+                "failed are not counted. 0 is no limit."
+            )
+        ),
+    ] = 0
     evidence_for: Annotated[
         Duration,
         Meta(

@@ -42,6 +42,7 @@ class Given(Struct, frozen=True, kw_only=True):
     revision_path: str = ""
     daemon_sets: str = ""
     time_to_live: str = ""
+    max_previews: int = 0
     evidence_for: str = ""
     sleep_after: str = ""
     passive_agents: tuple[str, ...] = ()
@@ -96,6 +97,7 @@ def project_spec(given: Given, seen: Seen) -> ProjectSpec:
         "revisionPath": given.revision_path,
         "daemonSets": given.daemon_sets or "Deployment",
         **({"timeToLive": given.time_to_live} if given.time_to_live else {}),
+        **({"maxPreviews": given.max_previews} if given.max_previews else {}),
         **({"evidenceFor": given.evidence_for} if given.evidence_for else {}),
         **({"sleepAfter": given.sleep_after} if given.sleep_after else {}),
         **({"passiveAgents": list(given.passive_agents)} if given.passive_agents else {}),

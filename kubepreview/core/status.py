@@ -28,6 +28,7 @@ from kubepreview.core.model import (
     Receipt,
     Served,
     Sleep,
+    Slot,
 )
 from kubepreview.core.observed import Answer, Observed
 from kubepreview.core.wanted import Wanted
@@ -50,7 +51,7 @@ class Visit(Struct, frozen=True, kw_only=True):
 
     `refusals`: what the apiserver said no to, one sentence each. `waiting_for`: the guard or namespace
     that must come first. `failure`: the trouble, with its last log lines. `unseen`: why nobody would know
-    that it is visited.
+    that it is visited. `queued`: why it may not wake yet.
     """
 
     lifespan: Lifespan
@@ -60,6 +61,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     health: Health
     answer: Answer | None = None
     refusals: tuple[str, ...] = ()
+    slot: Slot | None = None
+    queued: str = ""
     waiting_for: str = ""
     unseen: str = ""
     failure: Failure | None = None
@@ -115,9 +118,32 @@ def status_of_open(preview: Preview, visit: Visit, now: dt.datetime) -> PreviewS
             failure=visit.failure,
             inventory=_inventory(preview, visit, applied),
             sleep=_sleep(visit),
+            slot=visit.slot,
         ),
         visit.lifespan,
         visit.unseen,
+    )
+
+
+def status_of_queued(
+    preview: Preview, told: str, slot: Slot, now: dt.datetime, lifespan: Lifespan
+) -> PreviewStatus:
+    """A preview that waits for a slot; what it is remembered by stays, and it has no pods."""
+    unknown = (Said(kind, "Unknown", "Queued") for kind in (AVAILABLE, SERVED))
+    said = (Said(ACCEPTED, "True", "Accepted"), Said(APPLIED, "False", "Queued", told), *unknown)
+    before = preview.status
+    return _status(
+        preview,
+        said,
+        now,
+        PreviewStatus(
+            namespace=before.namespace,
+            url=before.url,
+            inventory=before.inventory,
+            sleep=before.sleep,
+            slot=slot,
+        ),
+        lifespan,
     )
 
 
@@ -180,6 +206,8 @@ def _sleeping(kind: str, preview: Preview, visit: Visit) -> Said:
         return Said(kind, "False", "FallingAsleep", f"waiting for {visit.waiting_for}")
     if visit.observed.pods:
         return Said(kind, "False", "FallingAsleep", f"waiting for {len(visit.observed.pods)} pods to end")
+    if visit.queued:
+        return Said(kind, "False", "Queued", f"it is to wake: {visit.queued}")
     wake = f"`kubepreview wake {preview.spec.pull_request.number}`"
     return Said(kind, "False", "Asleep", f"it sleeps; the next visit, or {wake}, wakes it")
 

@@ -14,6 +14,7 @@ from kubepreview.controller.evidence import drop_expired
 from kubepreview.controller.metrics import Metrics
 from kubepreview.controller.probe import Prober
 from kubepreview.controller.queue import WorkQueue
+from kubepreview.controller.rooms import Rooms
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.visits import Visits
 from kubepreview.controller.watches import Watches
@@ -81,10 +82,12 @@ def test_it_goes_when_its_time_is_over(cluster: Cluster, opened: Path, scope: st
             preview = msgspec.convert(cluster_preview, Preview)
             obj = evidence.kept_object(preview, _FOUND, client.clock.now() + until)
             await client.apply(obj, manager=keys.MANAGER)
+            watches = Watches(client, WorkQueue())
             tools = Tools(
                 cluster=client,
                 prober=prober,
-                visits=Visits(Watches(client, WorkQueue())),
+                visits=Visits(watches),
+                rooms=Rooms(watches),
                 metrics=Metrics(),
                 log=structlog.stdlib.get_logger(),
             )

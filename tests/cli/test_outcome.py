@@ -325,3 +325,19 @@ def test_a_visitor_ends_the_wait_for_sleep() -> None:
     assert isinstance(ended(falling_asleep(preview(lifetime=lifetime, status=status), ASKED)), Refused)
     earlier = {**status, "sleep": {**sleep, "wish": "wish-1"}}
     assert isinstance(falling_asleep(preview(lifetime=lifetime, status=earlier), ASKED), Waiting)
+
+
+def test_one_that_waits_for_a_slot_is_waited_for() -> None:
+    """Before it has anything, and when it is to wake; its place is told meanwhile."""
+    told = "place 1 of 1 in the queue"
+    new = said(
+        Applied=("False", "Queued", told),
+        Available=("Unknown", "Queued", ""),
+        Ready=("False", "Queued", told),
+    )
+    words = ("False", "Queued", f"it is to wake: {told}")
+
+    for status in (new, said(Available=words, Served=words, Ready=words)):
+        result = opening(preview(status=status), ASKED)
+        assert isinstance(result, Waiting)
+        assert told in " ".join(step.detail for step in result.steps)

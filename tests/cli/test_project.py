@@ -126,7 +126,7 @@ def test_a_dry_run_prints_the_objects(with_ingress: Cluster, name: str) -> None:
     ended = _create(with_ingress, name, "--dry-run")
 
     kinds = [obj["kind"] for obj in yaml.safe_load_all(ended.out)]
-    assert kinds == ["Namespace", "PreviewProject", "ServiceAccount", "Role", "RoleBinding"]
+    assert kinds == ["Namespace", "PreviewProject", "ServiceAccount", *(["Role", "RoleBinding"] * 2)]
     assert kubepreview("project", "show", name, environ=with_ingress.environ).code == 1
 
 

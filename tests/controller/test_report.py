@@ -12,6 +12,7 @@ from kubepreview.controller.metrics import Metrics
 from kubepreview.controller.probe import Prober
 from kubepreview.controller.queue import WorkQueue
 from kubepreview.controller.report import failure_of, write_status
+from kubepreview.controller.rooms import Rooms
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.visits import Visits
 from kubepreview.controller.watches import Watches
@@ -36,8 +37,15 @@ _LINES = ("starting", "cannot open /etc/web.toml")
 
 def _tools(client: Client) -> Tools:
     log = structlog.stdlib.get_logger()
-    visits = Visits(Watches(client, WorkQueue()))
-    return Tools(cluster=client, prober=Prober(), visits=visits, metrics=Metrics(), log=log)
+    watches = Watches(client, WorkQueue())
+    return Tools(
+        cluster=client,
+        prober=Prober(),
+        visits=Visits(watches),
+        rooms=Rooms(watches),
+        metrics=Metrics(),
+        log=log,
+    )
 
 
 def _recorded(*lines: str) -> PreviewStatus:

@@ -146,7 +146,7 @@ async def test_logs() -> None:
 
     first, second = (request.splitlines()[0].split("?")[1].split(" ")[0] for request in odd.requests)
     assert first == "container=main&tailLines=200&limitBytes=1048576&previous=true"
-    assert second == "tailLines=200&follow=true"
+    assert second == "follow=true&tailLines=200"
 
 
 def test_pauses_grow_and_are_bounded() -> None:
