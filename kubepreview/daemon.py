@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
@@ -48,6 +50,11 @@ def _app(not_ready: Callable[[], list[str]], registry: CollectorRegistry) -> Sta
     return Starlette(
         routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
     )
+
+
+def identity(given: str | None, environ: Mapping[str, str]) -> str:
+    """A name that no other replica has: what is given, the pod's, or the machine's and the process's."""
+    return given or environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
 
 
 def log_as_json() -> None:

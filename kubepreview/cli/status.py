@@ -72,14 +72,22 @@ def _headline(preview: Preview) -> str:
     return f"{name}: {'ready' if ready.status == 'True' else ready.reason}"
 
 
+def _served(preview: Preview, now: dt.datetime) -> str:
+    served, sleep = preview.status.served, preview.status.sleep
+    if served:
+        return f"{served.sha} (for {age(now - served.since)})"
+    if sleep and sleep.asleep:
+        return f"nothing: it sleeps (for {age(now - sleep.since)})"
+    return "nothing that is known of"
+
+
 def _facts(preview: Preview, now: dt.datetime) -> Iterator[str]:
-    spec, served = preview.spec, preview.status.served
-    still = f"{served.sha} (for {age(now - served.since)})" if served else "nothing that is known of"
+    spec = preview.spec
     rows = (
         ("url", preview.status.url),
         ("state", spec.state),
         ("asked", f"{spec.revision.sha} (pull request as of {moment(spec.revision.observed_at)})"),
-        ("served", still if spec.state == "Open" else ""),
+        ("served", _served(preview, now) if spec.state == "Open" else ""),
         ("pods", preview.status.pods),
         ("expires", _expiry(preview, now)),
         ("namespace", preview.status.namespace),

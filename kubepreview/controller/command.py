@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import os
-import socket
 from pathlib import Path
 
 import click
@@ -30,7 +29,7 @@ def controller(
     environ = os.environ  # noqa: TID251 — an entry point reads it
     settings = Settings(
         credentials=credentials.load(kubeconfig, context, environ),
-        identity=identity or environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
+        identity=daemon.identity(identity, environ),
         namespace=lease_namespace,
         port=port,
     )

@@ -77,22 +77,20 @@ def status_of_rejected(
     """
     unknown = (Said(kind, "Unknown", "NotAccepted") for kind in (APPLIED, AVAILABLE, SERVED))
     said = (Said(ACCEPTED, "False", verdict.reason, verdict.message), *unknown)
-    before = preview.status
-    return _status(
-        preview,
-        said,
-        now,
-        PreviewStatus(
-            namespace=before.namespace,
-            url=before.url,
-            # As it was last seen; nothing of it is touched while the new revision may not be built.
-            served=before.served,
-            applied_sha=before.applied_sha,
-            pods=before.pods,
-            inventory=before.inventory,
-            sleep=before.sleep,
-        ),
-        lifespan,
+    return _status(preview, said, now, _untouched(preview.status), lifespan)
+
+
+def _untouched(before: PreviewStatus, slot: Slot | None = None) -> PreviewStatus:
+    """As it was last seen, while nothing of it is touched."""
+    return PreviewStatus(
+        namespace=before.namespace,
+        url=before.url,
+        served=before.served,
+        applied_sha=before.applied_sha,
+        pods=before.pods,
+        inventory=before.inventory,
+        sleep=before.sleep,
+        slot=slot,
     )
 
 
@@ -128,23 +126,10 @@ def status_of_open(preview: Preview, visit: Visit, now: dt.datetime) -> PreviewS
 def status_of_queued(
     preview: Preview, told: str, slot: Slot, now: dt.datetime, lifespan: Lifespan
 ) -> PreviewStatus:
-    """A preview that waits for a slot; what it is remembered by stays, and it has no pods."""
+    """A preview that waits for a slot before anything of it is built."""
     unknown = (Said(kind, "Unknown", "Queued") for kind in (AVAILABLE, SERVED))
     said = (Said(ACCEPTED, "True", "Accepted"), Said(APPLIED, "False", "Queued", told), *unknown)
-    before = preview.status
-    return _status(
-        preview,
-        said,
-        now,
-        PreviewStatus(
-            namespace=before.namespace,
-            url=before.url,
-            inventory=before.inventory,
-            sleep=before.sleep,
-            slot=slot,
-        ),
-        lifespan,
-    )
+    return _status(preview, said, now, _untouched(preview.status, slot), lifespan)
 
 
 def status_of_closed(preview: Preview, observed: Observed, now: dt.datetime) -> PreviewStatus:

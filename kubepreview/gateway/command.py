@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import os
-import socket
 from pathlib import Path
 
 import click
@@ -43,7 +42,7 @@ def gateway(
     environ = os.environ  # noqa: TID251 — an entry point reads it
     settings = Settings(
         credentials=credentials.load(kubeconfig, context, environ),
-        identity=identity or environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
+        identity=daemon.identity(identity, environ),
         port=port,
         health_port=health_port,
         hold=HoldLimits(hold_s=hold),

@@ -93,6 +93,7 @@ def test_it_wakes_with_as_many_pods_as_it_had(team: Team, preview: Path) -> None
     assert (pods, services, replicas, suspended) == ([], ["web"], 0, "true")
     assert said == (("False", "Asleep"), ("True", "Asleep"))
     assert f"`kubepreview wake {_NUMBER}`, wakes it" in shown
+    assert "nothing: it sleeps" in shown
     assert resting == 0
     assert woken.code == 0, woken.err
     assert woken.out.strip() == f"http://pr-{_NUMBER}.{PROJECT}.localhost:{team.cluster.ingress[1]}/"
