@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import click
 
@@ -30,25 +31,48 @@ from kubepreview.kube.client import Client
 @click.option(
     "--replicas", type=click.IntRange(1, 5), default=1, show_default=True, help="One acts at a time."
 )
+@click.option(
+    "--max-previews",
+    type=click.IntRange(0),
+    default=0,
+    help="How many previews of all projects may have pods at once; more wait.  [default: no limit]",
+)
 @click.option("--timeout", type=click.IntRange(1), default=180, show_default=True, help="Seconds to wait.")
 @click.option("--dry-run", is_flag=True, help="Print the objects as YAML; ask no cluster, change nothing.")
 @connection_options
 @click.pass_obj
 def install(
-    caller: Caller, /, connection: Connection, image: str, *, replicas: int, timeout: int, dry_run: bool
+    caller: Caller,
+    /,
+    connection: Connection,
+    image: str,
+    *,
+    timeout: int,
+    dry_run: bool,
+    **size: int,
 ) -> None:
     """Put the kinds, the policies, the rights and the controller into a cluster.
 
     Running it again upgrades, or mends what was changed by hand.
     """
+
+    def objects_of(chosen: str) -> tuple[Object, ...]:
+        return installation.objects(chosen, **size)
+
     if dry_run:
-        objects = installation.objects(image or installation.DEFAULT_IMAGE, replicas=replicas)
+        objects = objects_of(image or installation.DEFAULT_IMAGE)
         caller.streams.data("\n---\n".join(as_yaml(obj) for obj in objects))
         return
-    asyncio.run(_install(caller, connection, image, replicas, timeout))
+    asyncio.run(_install(caller, connection, image, objects_of, timeout))
 
 
-async def _install(caller: Caller, connection: Connection, image: str, replicas: int, timeout_s: int) -> None:
+async def _install(
+    caller: Caller,
+    connection: Connection,
+    image: str,
+    objects_of: Callable[[str], tuple[Object, ...]],
+    timeout_s: int,
+) -> None:
     async with connect(connection, caller) as client:
         mutates = await facts.serves_mutation(client)
         if not mutates:
@@ -57,7 +81,7 @@ async def _install(caller: Caller, connection: Connection, image: str, replicas:
                 "nothing puts user namespaces into pods: create projects with --pod-profile restricted"
             )
         chosen = image or await _image_for(caller, client)
-        objects = installing.fitting(installation.objects(chosen, replicas=replicas), mutates=mutates)
+        objects = installing.fitting(objects_of(chosen), mutates=mutates)
         kinds = [obj for obj in objects if obj["kind"] == "CustomResourceDefinition"]
         processes = [obj for obj in objects if obj["kind"] == "Deployment"]
         rest = [obj for obj in objects if obj not in kinds and obj not in processes]

@@ -21,8 +21,19 @@ from kubepreview.kube import credentials
 @click.option("--identity", help="Unique among the replicas. [default: $POD_NAME or the host's name]")
 @click.option("--lease-namespace", default=keys.SYSTEM_NAMESPACE, show_default=True)
 @click.option("--port", default=8080, show_default=True, help="The health page's port; 0 chooses one.")
+@click.option(
+    "--max-previews",
+    type=click.IntRange(0),
+    default=0,
+    help="How many previews of all projects may have pods at once; more wait.  [default: no limit]",
+)
 def controller(
-    kubeconfig: Path | None, context: str | None, identity: str | None, lease_namespace: str, port: int
+    kubeconfig: Path | None,
+    context: str | None,
+    identity: str | None,
+    lease_namespace: str,
+    port: int,
+    max_previews: int,
 ) -> None:
     """Run the controller: compare what Previews ask for with what is there, and close the difference."""
     daemon.log_as_json()
@@ -32,5 +43,6 @@ def controller(
         identity=daemon.identity(identity, environ),
         namespace=lease_namespace,
         port=port,
+        max_previews=max_previews,
     )
     asyncio.run(run(settings, lambda: dt.datetime.now(dt.UTC)))  # noqa: TID251 — an entry point

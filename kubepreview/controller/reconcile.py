@@ -107,7 +107,7 @@ async def _open(preview: Preview, project: PreviewProject, tools: Tools) -> floa
 async def _seated(preview: Preview, accepted: Accepted, life: Lifespan, sleep: Sleep, tools: Tools) -> float:
     """Build it, if there is room for it; else it waits in the queue, and a sleeping one stays asleep."""
     key, limit = (preview.metadata.namespace, preview.metadata.name), accepted.project.max_previews
-    if not limit or sleep.asleep:
+    if sleep.asleep or not tools.rooms.is_limited(limit):
         tools.rooms.leave(key)
         return await _build(preview, accepted, life, sleep, tools)
     room = tools.rooms.ask(key, limit)

@@ -1,4 +1,4 @@
-"""Gives out slots, one project at a time: no two previews are promised the same one.
+"""Gives out slots, in each project and in the cluster: no two previews are promised the same one.
 
 What is promised is on record in each Preview's status. Until the watch has told us of that, it is remembered.
 """
@@ -13,16 +13,24 @@ from kubepreview.kube.store import Key
 
 
 class Rooms:
-    """The slots of all projects."""
+    """The slots of all projects. `in_cluster`: how many there are in all; 0 is no limit."""
 
-    def __init__(self, watches: Watches) -> None:
+    def __init__(self, watches: Watches, in_cluster: int = 0) -> None:
         self._watches = watches
+        self._in_cluster = in_cluster
         self._promised: set[Key] = set()
 
-    def ask(self, preview: Key, limit: int) -> Room:
-        """The room as it is with this preview in it; a place of 0 is a promise."""
+    def is_limited(self, in_project: int) -> bool:
+        """Whether anybody could have to wait."""
+        return bool(in_project or self._in_cluster)
+
+    def ask(self, preview: Key, in_project: int) -> Room:
+        """The room in which this preview has the later place; a place of 0 is a promise."""
         self._promised = {key for key in self._promised if self._is_news(key)}
-        found = room(self._guests(preview), limit)
+        guests = list(self._guests(preview))
+        of_project = (each for each in guests if each.key[0] == preview[0])
+        rooms = room(of_project, in_project), room(guests, self._in_cluster)
+        found = max(rooms, key=lambda each: each.place(preview))
         if not found.place(preview):
             self._promised.add(preview)
         return found
@@ -37,13 +45,9 @@ class Rooms:
 
     def _guests(self, asking: Key) -> Iterator[Guest]:
         for key, known in self._watches.previews.store.items():
-            if key[0] == asking[0] and known.is_open:
-                yield Guest(
-                    key=key,
-                    author=known.author,
-                    standing=self._standing(key, known, asking),
-                    since=known.waits_since,
-                )
+            if known.is_open:
+                standing = self._standing(key, known, asking)
+                yield Guest(key=key, author=known.author, standing=standing, since=known.waits_since)
 
     def _standing(self, key: Key, known: KnownPreview, asking: Key) -> Standing:
         if known.holds_slot or key in self._promised:

@@ -40,13 +40,17 @@ _LONGEST_REST_S: Final = 0.3
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """How one replica runs. `identity` is unique among replicas; `port` 0 chooses a free one."""
+    """How one replica runs. `identity` is unique among replicas; `port` 0 chooses a free one.
+
+    `max_previews`: how many may have pods at once in the cluster; 0 is no limit.
+    """
 
     credentials: Credentials
     identity: str
     namespace: str = keys.SYSTEM_NAMESPACE
     host: str = "0.0.0.0"  # noqa: S104 — the kubelet probes the pod's own address
     port: int = 8080
+    max_previews: int = 0
 
 
 async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
@@ -61,7 +65,7 @@ async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
             cluster=cluster.guarded_by(election.check),
             prober=prober,
             visits=Visits(watches),
-            rooms=Rooms(watches),
+            rooms=Rooms(watches, settings.max_previews),
             metrics=metrics,
             log=log,
         )

@@ -36,7 +36,7 @@ _READ: Final = ("get", "list", "watch")
 _WRITE: Final = ("get", "list", "create", "patch", "update", "delete")
 
 
-def objects(image: str = DEFAULT_IMAGE, *, replicas: int = 1) -> tuple[Object, ...]:
+def objects(image: str = DEFAULT_IMAGE, *, replicas: int = 1, max_previews: int = 0) -> tuple[Object, ...]:
     """Everything, in the order of application; removed in the reverse."""
     return tuple(
         _labelled(obj)
@@ -54,7 +54,7 @@ def objects(image: str = DEFAULT_IMAGE, *, replicas: int = 1) -> tuple[Object, .
             *_lease_rights(),
             _metrics_service(),
             *gateway_objects.objects(image),
-            deployment(image, replicas),
+            deployment(image, replicas, max_previews),
         )
     )
 
@@ -163,13 +163,13 @@ def _metrics_service() -> Object:
     }
 
 
-def deployment(image: str, replicas: int) -> Object:
+def deployment(image: str, replicas: int, max_previews: int) -> Object:
     """The controller. One replica acts at a time; more of them only shorten a failover."""
     process = Process(
         name=keys.CONTROLLER,
         namespace=keys.SYSTEM_NAMESPACE,
         container="controller",
-        args=("controller",),
+        args=("controller", *((f"--max-previews={max_previews}",) if max_previews else ())),
         ports={"http": PORT},
         health_port="http",
         memory=("96Mi", "256Mi"),

@@ -28,7 +28,7 @@ class Guest(Struct, frozen=True, kw_only=True):
 
 
 class Room(Struct, frozen=True, kw_only=True):
-    """The slots of one project: who holds one, and who waits, the next first."""
+    """The slots of a project, or of the cluster: who holds one, and who waits, the next first."""
 
     limit: int
     holders: tuple[Key, ...]

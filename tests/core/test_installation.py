@@ -128,12 +128,14 @@ def test_the_controllers_pod_meets_restricted() -> None:
     assert named("ServiceAccount", keys.CONTROLLER)["automountServiceAccountToken"] is False
 
 
-def test_image_replicas_and_version_are_in_the_deployment() -> None:
+def test_image_replicas_limit_and_version_are_in_the_deployment() -> None:
     """What was asked for is there, and which version it is can be read off."""
-    deployment = installation.objects("registry.example.com/c@sha256:ab", replicas=2)[-1]
+    deployment = installation.objects("registry.example.com/c@sha256:ab", replicas=2, max_previews=9)[-1]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
 
     assert deployment["spec"]["replicas"] == 2
-    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"].endswith("@sha256:ab")
+    assert container["image"].endswith("@sha256:ab")
+    assert container["args"] == ["controller", "--max-previews=9"]
     assert deployment["metadata"]["labels"][own_objects.VERSION_LABEL] == __version__
 
 
