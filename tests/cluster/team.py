@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,23 +29,36 @@ def sha(digit: str) -> str:
 
 @dataclass(frozen=True)
 class Team:
-    """The cluster with kubepreview and a project in it, and a folder to write checkouts into."""
+    """The cluster with kubepreview and the team's project in it, and a folder to write checkouts into."""
 
     cluster: RunningCluster
     folder: Path
     cache: Path
     images: dict[str, str] = field(default_factory=dict)
+    project: str = PROJECT
 
     @classmethod
     def settled(cls, running: RunningCluster, folder: Path, cache: Path) -> Self:
         """Install the controller of this source, and create the example's project."""
         team = cls(running, folder, cache)
-        port = running.ingress[1]
-        project = ("project", "create", PROJECT, "--repository=acme/rapidrar", "--replace", f"--port={port}")
-        facts = ("--baseline-host=rapidrar.localhost", "--revision-path=/version")
-        for argv in (("install",), (*project, *facts, f"--image-prefix={running.registry}/")):
-            team.type(*argv).done()
-        return team
+        team.type("install").done()
+        return team.with_project(PROJECT)
+
+    def with_project(self, name: str, *flags: str) -> Self:
+        """Create a project; the team whose project it is, on the same cluster."""
+        facts = (f"--repository=acme/{name}", f"--baseline-host={name}.localhost", "--revision-path=/version")
+        where = (f"--port={self.cluster.ingress[1]}", f"--image-prefix={self.cluster.registry}/")
+        self.type("project", "create", name, "--replace", *facts, *where, *flags).done()
+        return replace(self, project=name)
+
+    def leave_project(self) -> None:
+        """Remove the project with all that its namespace holds; its previews are closed before."""
+        kubectl(self.cluster, "delete", "namespace", self.control_namespace)
+
+    @property
+    def control_namespace(self) -> str:
+        """Where the project and its Previews are."""
+        return f"{self.project}-previews"
 
     def image(self, commit: str) -> str:
         """The service of the example at `commit`, built from its Dockerfile, by digest."""
@@ -76,7 +89,7 @@ class Team:
         root = self.folder / name
         (root / ".github").mkdir(parents=True, exist_ok=True)
         (root / "k8s").mkdir(exist_ok=True)
-        config = {"project": PROJECT, "manifests": {"files": ["k8s"]}, **preview_yml}
+        config = {"project": self.project, "manifests": {"files": ["k8s"]}, **preview_yml}
         (root / ".github" / "preview.yml").write_text(yaml.safe_dump(config))
         for old in (root / "k8s").iterdir():
             old.unlink()
@@ -101,13 +114,13 @@ class Team:
 
     def down(self, number: int, *flags: str) -> Ended:
         """`kubepreview down`."""
-        return self.type("down", str(number), f"--project={PROJECT}", *flags)
+        return self.type("down", str(number), f"--project={self.project}", *flags)
 
     def preview(self, number: int) -> dict[str, Any]:
         """The Preview as the apiserver has it."""
         said = kubectl(
             self.cluster,
-            f"--namespace={CONTROL_NAMESPACE}",
+            f"--namespace={self.control_namespace}",
             "get",
             "preview",
             f"pr-{number}",
@@ -131,17 +144,17 @@ class Team:
 
     def ask(self, number: int, path: str) -> tuple[int, str]:
         """What a visitor of the preview gets: code and text."""
-        return self.visit(f"pr-{number}.{PROJECT}.localhost", path)
+        return self.visit(f"pr-{number}.{self.project}.localhost", path)
 
-    def served(self, number: int, project: str = PROJECT) -> str:
+    def served(self, number: int) -> str:
         """The commit that a visitor sees, or the code of the answer that is none."""
-        code, text = self.visit(f"pr-{number}.{project}.localhost", "/version")
+        code, text = self.ask(number, "/version")
         return str(json.loads(text)["sha"]) if code == 200 else str(code)
 
     def decide(self, **spec: Any) -> None:
         """Change the project, as the platform team does."""
         patch = json.dumps({"spec": spec})
-        where = (f"--namespace={CONTROL_NAMESPACE}", "previewproject", PROJECT)
+        where = (f"--namespace={self.control_namespace}", "previewproject", self.project)
         kubectl(self.cluster, "patch", *where, "--type=merge", f"--patch={patch}")
 
     def visit(self, name: str, path: str) -> tuple[int, str]:

@@ -1,4 +1,7 @@
-"""A project with room for one preview: the others wait where everybody sees them."""
+"""A project with room for one preview: the others wait where everybody sees them.
+
+A project of its own, since whatever other tests left open would hold its slots.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ import pytest
 
 from kubepreview.core import conditions
 from tests.cluster.machine import eventually
-from tests.cluster.team import PROJECT, Team, sha
+from tests.cluster.team import Team, sha
 from tests.commands import Ended
 
+_PROJECT = "crowded"
 _COMMIT = sha("7")
 _FIRST, _SECOND, _THIRD = 171, 172, 173
 
@@ -18,16 +22,17 @@ _FIRST, _SECOND, _THIRD = 171, 172, 173
 @pytest.fixture(scope="module")
 def crowded(team: Team) -> Iterator[Team]:
     """The first has the slot, and the others were asked for after it."""
-    team.decide(maxPreviews=1)
-    assert _up(team, _FIRST, "ada").code == 0
-    assert _up(team, _SECOND, "ada", "--no-wait").code == 0
-    eventually(lambda: _reason(team, _SECOND) == "Queued", "the second waits")
-    assert _up(team, _THIRD, "bob", "--no-wait").code == 0
-    eventually(lambda: _reason(team, _THIRD) == "Queued", "the third waits")
-    yield team
-    team.decide(maxPreviews=None)
+    crowded = team.with_project(_PROJECT)
+    crowded.decide(maxPreviews=1)
+    assert _up(crowded, _FIRST, "ada").code == 0
+    assert _up(crowded, _SECOND, "ada", "--no-wait").code == 0
+    eventually(lambda: _reason(crowded, _SECOND) == "Queued", "the second waits")
+    assert _up(crowded, _THIRD, "bob", "--no-wait").code == 0
+    eventually(lambda: _reason(crowded, _THIRD) == "Queued", "the third waits")
+    yield crowded
     for number in (_FIRST, _SECOND, _THIRD):
-        assert team.down(number).code == 0
+        crowded.down(number).done()
+    crowded.leave_project()
 
 
 def _up(team: Team, number: int, author: str, *flags: str) -> Ended:
@@ -43,7 +48,7 @@ def _is_ready(team: Team, number: int) -> bool:
 
 
 def _type(team: Team, *argv: str) -> Ended:
-    return team.type(*argv, f"--project={PROJECT}")
+    return team.type(*argv, f"--project={team.project}")
 
 
 def test_who_waits_is_seen_and_the_next_is_fair(crowded: Team) -> None:
@@ -58,7 +63,7 @@ def test_who_waits_is_seen_and_the_next_is_fair(crowded: Team) -> None:
     assert f"place 2 of 2 in the queue: pr-{_FIRST} hold 1 of 1 slots" in shown
     assert "closes, sleeps or fails" in shown
     assert "Queued (2)" in listed
-    assert f"{PROJECT}-pr-{_SECOND}" not in spaces
+    assert f"{_PROJECT}-pr-{_SECOND}" not in spaces
     assert _reason(crowded, _SECOND) == "Queued"
 
 

@@ -38,13 +38,14 @@ def _example(team: Team, number: int, **preview_yml: Any) -> Ended:
     root = team.folder / f"example-{number}"
     if not root.exists():
         shutil.copytree(EXAMPLE, root)
-    settings = {"project": PROJECT, "images": ["rapidrar"], **preview_yml}
+    settings = {"project": team.project, "images": ["rapidrar"], **preview_yml}
     (root / ".github" / "preview.yml").write_text(yaml.safe_dump(settings))
     return team.up(number, root, _FIRST, f"--image=rapidrar={team.image(_FIRST)}")
 
 
-def _get(team: Team, number: int, kind: str, name: str, project: str = PROJECT) -> Object:
-    said = kubectl(team.cluster, "get", kind, name, f"--namespace={project}-pr-{number}", "--output=json")
+def _get(team: Team, number: int, kind: str, name: str) -> Object:
+    space = f"{team.project}-pr-{number}"
+    said = kubectl(team.cluster, "get", kind, name, f"--namespace={space}", "--output=json")
     found: Object = json.loads(said)
     return found
 
@@ -227,36 +228,29 @@ def test_every_part_counts_for_ready(several: Team) -> None:
 # other projects
 
 
-def _project(team: Team, name: str, *flags: str) -> None:
-    facts = ("--repository=acme/other", f"--baseline-host={name}.localhost", "--revision-path=/version")
-    port = f"--port={team.cluster.ingress[1]}"
-    prefix = f"--image-prefix={team.cluster.registry}/"
-    team.type("project", "create", name, "--replace", *facts, port, prefix, *flags).done()
-
-
 @pytest.fixture(scope="module")
 def strict(team: Team) -> Iterator[Team]:
     """A project that keeps DaemonSets, and whose pods must meet `restricted`."""
-    _project(team, _STRICT, "--pod-profile=restricted", "--daemon-sets=Keep")
-    yield team
+    strict = team.with_project(_STRICT, "--pod-profile=restricted", "--daemon-sets=Keep")
+    yield strict
     # Told to both before either is waited for.
     for number, *flags in ((_KEPT, "--no-wait"), (_ROOT,), (_KEPT,)):
-        team.type("down", str(number), f"--project={_STRICT}", *flags).done()
-    kubectl(team.cluster, "delete", "namespace", f"{_STRICT}-previews")
+        strict.down(number, *flags).done()
+    strict.leave_project()
 
 
 def test_the_example_meets_restricted_and_stays_a_daemon_set_where_a_project_keeps_them(strict: Team) -> None:
     """It is served by its commit from a DaemonSet, in a namespace that enforces `restricted`."""
     manifests = {"kustomize": "deploy/overlays/preview"}
-    ended = _example(strict, _KEPT, project=_STRICT, manifests=manifests)
-    daemon_set = _get(strict, _KEPT, "daemonset", "rapidrar", _STRICT)
+    ended = _example(strict, _KEPT, manifests=manifests)
+    daemon_set = _get(strict, _KEPT, "daemonset", "rapidrar")
     space = json.loads(kubectl(strict.cluster, "get", "namespace", f"{_STRICT}-pr-{_KEPT}", "-o", "json"))
 
     assert ended.code == 0, ended.err
     assert daemon_set["status"]["numberReady"] == 1
     assert strict.names("deployment", f"{_STRICT}-pr-{_KEPT}") == []
     assert space["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
-    assert strict.served(_KEPT, _STRICT) == _FIRST
+    assert strict.served(_KEPT) == _FIRST
 
 
 def test_root_is_refused_where_pods_are_restricted(strict: Team) -> None:
@@ -270,7 +264,7 @@ def test_root_is_refused_where_pods_are_restricted(strict: Team) -> None:
         }
     }
     objects = application(strict.image(_FIRST), **as_root)
-    root = strict.checkout("as-root", *objects, project=_STRICT)
+    root = strict.checkout("as-root", *objects)
     ended = strict.up(_ROOT, root, _FIRST)
 
     assert (ended.code, ended.out) == (1, "")
@@ -283,16 +277,16 @@ def test_root_is_refused_where_pods_are_restricted(strict: Team) -> None:
 def test_of_two_projects_with_one_pattern_the_second_never_takes_what_the_first_has(team: Team) -> None:
     """The second waits and says whose the namespace is not; closing it takes nothing from the first."""
     space = f"{PROJECT}-pr-{_SHARED}"
-    _project(team, _TWIN, f"--namespace-pattern={PROJECT}-pr-{{number}}")
+    twin = team.with_project(_TWIN, f"--namespace-pattern={PROJECT}-pr-{{number}}")
     team.up(_SHARED, team.service(_FIRST, _SHARED), _FIRST).done()
     before = _uids(team, space)
-    root = team.checkout("twin", *application(team.image(_SECOND)), project=_TWIN)
-    second = team.up(_SHARED, root, _SECOND, "--timeout=4s")
-    served = (team.served(_SHARED), team.served(_SHARED, _TWIN))
-    closed = team.type("down", str(_SHARED), f"--project={_TWIN}")
+    root = twin.checkout("twin", *application(team.image(_SECOND)))
+    second = twin.up(_SHARED, root, _SECOND, "--timeout=4s")
+    served = (team.served(_SHARED), twin.served(_SHARED))
+    closed = twin.down(_SHARED)
     after = _uids(team, space)
     first_closed = team.down(_SHARED)
-    kubectl(team.cluster, "delete", "namespace", f"{_TWIN}-previews")
+    twin.leave_project()
 
     assert (second.code, second.out) == (4, "")
     assert f"namespace {space}, which is not this preview's" in second.err

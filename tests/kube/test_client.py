@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -228,9 +229,12 @@ async def test_a_full_quota_is_told_as_such(client: Client, namespace: str) -> N
     status = {"status": {"hard": hard, "used": {"count/configmaps": "0"}}}
     await client.patch(RESOURCE_QUOTAS, "quota", status, namespace, subresource="status")
 
+    names = (f"number-{n}" for n in itertools.count())
+
     async def is_full() -> errors.QuotaExceeded | None:
         try:
-            await client.apply(config_map(namespace, "a"), manager="one")
+            # Another one each time: a change of one that slipped through would count for nothing.
+            await client.apply(config_map(namespace, next(names)), manager="one")
         except errors.QuotaExceeded as error:
             return error
         return None
