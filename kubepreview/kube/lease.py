@@ -3,7 +3,9 @@
 A leader counts from the moment *before* it sent the last renewal that succeeded: it stops after
 `renew_deadline_s` by its own monotonic clock. A contender counts from the moment *after* it saw the
 lease change: it takes over `lease_duration_s` later by its own. Neither reads the other's time, so
-clocks that disagree do no harm, and the first count always ends before the second.
+clocks that disagree do no harm, and the first count always ends before the second. After a crash another one
+leads within `lease_duration_s` and twice `retry_period_s`: once until it saw the last renewal, once until it
+looks again.
 
 A process that was frozen past its deadline learns so on waking: work that waits is cancelled by the
 same timer that would have cancelled it in time, and work that was running meets `check`, given to
@@ -39,8 +41,8 @@ class LeaderElection:
         name: str,
         identity: str,
         *,
-        lease_duration_s: float = 15,
-        renew_deadline_s: float = 10,
+        lease_duration_s: float = 12,
+        renew_deadline_s: float = 8,
         retry_period_s: float = 2,
         now: Callable[[], datetime],
     ) -> None:
