@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from kubepreview.core import guardrails, keys, kinds
 from kubepreview.core.model import ObjectRef, Preview
 from kubepreview.core.observed import Gate, Observed
@@ -103,13 +105,34 @@ def _if_of(preview: Key, found: Object | None) -> Object | None:
     return found if (labels.get(keys.PROJECT), labels.get(keys.PREVIEW)) == preview else None
 
 
-async def find_namespace(cluster: Client, preview: Preview) -> str:
-    """The namespace that was made for this very Preview; empty when the apiserver knows of none."""
+async def observe_closing(
+    cluster: Client, namespace: Object, refs: Iterable[ObjectRef], *, gate_of: Key | None
+) -> Observed:
+    """What is left of a closed preview in `namespace`; if that is going, what goes with it is not read."""
+    space = str(namespace["metadata"]["name"])
+    seen = Observed(namespace=namespace)
+    resources = sorted({resource_of(ref) for ref in refs}, key=lambda each: each.plural)
+    async with as_one() as group:
+        route = group.create_task(cluster.find(INGRESSES, keys.GUARD, space))
+        pods = group.create_task(cluster.list(PODS, space))
+        gate = group.create_task(look_at_gate(cluster, gate_of, space))
+        objects = group.create_task(_as_deployer(cluster, space, () if seen.is_terminating else resources))
+    return replace(
+        seen,
+        objects=_by_ref(objects.result() or ()),
+        pods=tuple(pods.result()),
+        route=route.result(),
+        gate=gate.result(),
+    )
+
+
+async def find_namespace(cluster: Client, preview: Preview) -> Object | None:
+    """The namespace that was made for this very Preview; None when the apiserver knows of none."""
     labels = ",".join(f"{key}={value}" for key, value in guardrails.preview_labels(preview).items())
     for namespace in await cluster.list(NAMESPACES, labels=labels):
         if Observed(namespace=namespace).belongs_to(preview.metadata.uid):
-            return str(namespace["metadata"]["name"])
-    return ""
+            return namespace
+    return None
 
 
 async def look_at_all(cluster: Client, space: str) -> dict[ObjectRef, Object]:

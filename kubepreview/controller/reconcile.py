@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -13,7 +12,13 @@ from msgspec.structs import replace
 
 from kubepreview.controller import evidence
 from kubepreview.controller.act import act, no_record, repair
-from kubepreview.controller.observe import find_namespace, look_at_all, look_at_gate, observe
+from kubepreview.controller.observe import (
+    find_namespace,
+    look_at_all,
+    look_at_gate,
+    observe,
+    observe_closing,
+)
 from kubepreview.controller.report import (
     expire,
     failure_of,
@@ -29,7 +34,7 @@ from kubepreview.core.acceptance import Accepted, accept, without_project
 from kubepreview.core.actions import Action, ApplyObjects, DeleteNamespace, Record, Wait
 from kubepreview.core.health import Health, health
 from kubepreview.core.lifecycle import Lifespan, lifespan
-from kubepreview.core.model import ObjectRef, Preview, Sleep, Slot
+from kubepreview.core.model import Preview, Sleep, Slot
 from kubepreview.core.observed import Answer, Gate, Observed
 from kubepreview.core.project_spec import PreviewProject, ProjectSpec
 from kubepreview.core.sleep import decide, tires_at
@@ -44,6 +49,9 @@ _MOST_BATCHES: Final = 8
 # When to look again, unless something calls earlier.
 # What somebody changes by hand is back within a minute.
 _STEADY_S: Final = 45.0
+# Of one that sleeps, what guards it and leads to it is watched; all else is put right before it wakes.
+_ASLEEP_S: Final = 20 * 60.0
+_CLOSED_S: Final = 60 * 60.0
 _REFUSED_S: Final = 30.0
 _QUEUED_S: Final = 2.0
 _WAITING_S: Final = 0.02
@@ -297,7 +305,7 @@ def _again_after_s(preview: Preview, visit: status.Visit, now: dt.datetime) -> f
         return _REFUSED_S
     if visit.sleep.asleep:
         # What is still there ends by itself; whatever changes calls.
-        return _patiently(visit.sleep.since, now) if visit.waiting_for else _STEADY_S
+        return _patiently(visit.sleep.since, now) if visit.waiting_for else _ASLEEP_S
     if visit.waiting_for:
         return _patiently(visit.observed.namespace_since, now)
     if available is None or ready is None or ready.status == "True":
@@ -314,24 +322,26 @@ def _patiently(since: dt.datetime | None, now: dt.datetime) -> float:
     return min(max(age_s / 10, _WAITING_S), _MOST_PATIENT_S)
 
 
-async def _observe_closing(preview: Preview, space: str, refs: Sequence[ObjectRef], tools: Tools) -> Observed:
+async def _observe_closing(preview: Preview, tools: Tools) -> Observed:
     gated = _if_gated(preview)
-    if space:
-        return await observe(tools.cluster, space, refs, gate_of=gated)
+    namespace = await find_namespace(tools.cluster, preview)
+    if namespace is not None:
+        refs = (*preview.status.inventory, *map(kinds.ref_of, preview.spec.manifests))
+        allowed = [ref for ref in refs if (ref.api_version, ref.kind) in kinds.ALLOWED]
+        return await observe_closing(tools.cluster, namespace, allowed, gate_of=gated)
     # The namespace is gone, whoever ended it; what led there may not be.
     known_as = preview.status.receipt.namespace if preview.status.receipt else preview.status.namespace
     return Observed(gate=await look_at_gate(tools.cluster, gated, known_as))
 
 
 async def _close(preview: Preview, project: PreviewProject | None, tools: Tools) -> float:
-    space = await find_namespace(tools.cluster, preview)
-    refs = (*preview.status.inventory, *map(kinds.ref_of, preview.spec.manifests))
-    allowed = [ref for ref in refs if (ref.api_version, ref.kind) in kinds.ALLOWED]
-    observed = await _observe_closing(preview, space, allowed, tools)
+    observed = await _observe_closing(preview, tools)
     actions = plan.plan_closed(observed, preview.metadata.uid)
-    if any(isinstance(action, DeleteNamespace) for action in actions):
-        # The last look at what may hold the namespace: the right to read goes with its RoleBindings.
-        observed = replace(observed, objects=await look_at_all(tools.cluster, space))
+    for action in actions:
+        if isinstance(action, DeleteNamespace):
+            # The last look at what may hold the namespace: the right to read goes with its RoleBindings.
+            space = str(action.namespace["metadata"]["name"])
+            observed = replace(observed, objects=await look_at_all(tools.cluster, space))
     kept = preview.status.evidence
     if project and preview.status.receipt is None and observed.belongs_to(preview.metadata.uid):
         # Before the first of it ends.
@@ -339,4 +349,7 @@ async def _close(preview: Preview, project: PreviewProject | None, tools: Tools)
     await act(tools.cluster, actions, no_record)
     closed = status.status_of_closed(preview, observed, tools.now())
     await write_status(tools, preview, replace(closed, evidence=kept))
-    return _CLOSING_S if actions else _STEADY_S
+    if not actions:
+        return _CLOSED_S
+    since = observed.terminating_since
+    return _CLOSING_S if since is None else max(_CLOSING_S, _patiently(since, tools.now()))

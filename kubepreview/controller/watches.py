@@ -16,17 +16,25 @@ from kubepreview.kube.resources import (
     DEPLOYMENTS,
     INGRESSES,
     LEASES,
+    LIMIT_RANGES,
     NAMESPACES,
+    NETWORK_POLICIES,
     PODS,
     PREVIEW_PROJECTS,
     PREVIEWS,
+    RESOURCE_QUOTAS,
+    ROLE_BINDINGS,
+    SERVICE_ACCOUNTS,
     Resource,
 )
 from kubepreview.kube.store import Key
 from kubepreview.kube.watch import Reflector
 
-# Of everything that previews consist of, what changes by itself and is worth an early look.
-_PARTS = (NAMESPACES, PODS, DEPLOYMENTS, INGRESSES)
+# Of all that previews consist of: what changes by itself, and what guards them, so that they may rest.
+_PARTS = (
+    *(NAMESPACES, PODS, DEPLOYMENTS, INGRESSES),
+    *(RESOURCE_QUOTAS, LIMIT_RANGES, NETWORK_POLICIES, SERVICE_ACCOUNTS, ROLE_BINDINGS),
+)
 
 
 class _Labelled(msgspec.Struct, frozen=True):

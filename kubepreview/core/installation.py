@@ -103,7 +103,7 @@ def _deployer_daemon_set_role() -> Object:
 def _controller_role() -> Object:
     """Nothing here writes a workload, reads a Secret, or grants more than the deployer's two Roles."""
     deployer_roles = [keys.DEPLOYER_ROLE, keys.DEPLOYER_DAEMON_SET_ROLE]
-    guards = ("get", "list", "create", "patch")
+    guards = (*_READ, "create", "patch")
     return _cluster_role(
         keys.CONTROLLER,
         [
