@@ -9,12 +9,12 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
 # What runs on a node of its own beside the rest, and what compares the machine before and after.
-BESIDE := $(patsubst %,tests/cluster/test_%.py,demo faults gateway visits evidence)
+BESIDE := tests/cluster/faults $(patsubst %,tests/cluster/test_%.py,demo gateway visits evidence)
 LIFE := tests/cluster/test_localcluster_life.py
 # The tests that are named nowhere else below: a new folder is run without being listed.
 ROOMS = $(filter-out tests/core tests/house tests/cluster tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
 
-.PHONY: help demo demo-down test test-pure test-cluster test-beside test-life check lint types imports dead-code fix goldens bench setup programs environment
+.PHONY: help demo demo-down test test-pure test-cluster test-beside test-life test-faults check lint types imports dead-code fix goldens bench setup programs environment
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-beside:
 # Alone: whatever else begins or ends beside them would be taken for theirs.
 test-life:
 	@$(BIN)/pytest --durations=5 $(LIFE)
+
+test-faults: programs ## Kill the controller at each of its requests, and a thousand times more (two hours).
+	@KUBEPREVIEW_KILLS=1000 $(BIN)/pytest --capture=no tests/cluster/faults/test_kill_points.py
 
 test-pure: environment ## Run the tests that need nothing but Python.
 	@$(BIN)/pytest --exitfirst --quiet tests/core

@@ -10,7 +10,7 @@ import asyncio
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -45,8 +45,6 @@ _GUARDS = (
     ("ServiceAccount", keys.DEPLOYER),
     ("RoleBinding", keys.DEPLOYER_ROLE),
 )
-# Of an application with one Deployment. Its pods are not counted: while it is ended one may be replaced.
-_ONE_AT_MOST = ("ReplicaSet", "Ingress")
 _WATCH_FOR_S = 1800
 _READY_S = 30.0
 
@@ -84,12 +82,15 @@ class Witness:
                 found.append(f"{each.space}: {each.kind}/{each.name} was deleted before its namespace")
         return found
 
-    def made_twice(self) -> list[str]:
-        """What was created more than once under one name, and kinds of which a preview has one at most."""
+    def made_too_often(self, most: Mapping[str, int]) -> list[str]:
+        """What was created more than once under one name, and more than `most` of a kind in one namespace."""
         made = [each for each in self.seen if each.type == "ADDED"]
-        names = Counter(f"{each.space}/{each.kind}/{each.name}" for each in made)
-        kinds = Counter(f"{each.space}/{each.kind}" for each in made if each.kind in _ONE_AT_MOST)
-        return [f"{what}: {count} times" for what, count in (*names.items(), *kinds.items()) if count > 1]
+        names = Counter((each.space, each.kind, each.name) for each in made if each.kind not in most)
+        kinds = Counter((each.space, each.kind) for each in made if each.kind in most)
+        doubled = [f"{'/'.join(what)}: {count} times" for what, count in names.items() if count > 1]
+        return doubled + [
+            f"{'/'.join(what)}: {count} times" for what, count in kinds.items() if count > most[what[1]]
+        ]
 
     def _is_there(self, kind: str, space: str, name: str, at: int) -> bool:
         before = [

@@ -1,0 +1,1 @@
+"""Faults made on purpose, on a real node: what is killed, lost, late or wrong leaves everything right."""
