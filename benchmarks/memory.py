@@ -29,7 +29,7 @@ def results(team: Team) -> Iterator[Result]:
         opened = count
         samples = []
         for _ in range(_SAMPLES):
-            samples.append(_resident_mib(team))
+            samples.append(_controller_mib(team))
             time.sleep(_PAUSE_S)
         yield bounded(
             f"e-{count}",
@@ -42,7 +42,7 @@ def results(team: Team) -> Iterator[Result]:
         team.down(number, "--no-wait").done()
 
 
-def _resident_mib(team: Team) -> float:
+def _controller_mib(team: Team) -> float:
     (name,) = kubectl(
         team.cluster,
         "get",
@@ -51,11 +51,12 @@ def _resident_mib(team: Team) -> float:
         "--output=jsonpath={.items[*].metadata.name}",
     ).split()
     pids = processes_of_pod(team.cluster, SYSTEM_NAMESPACE, name)
-    return max(_status_kib(pid) for pid in pids) / 1024
+    return max(map(resident_mib, pids))
 
 
-def _status_kib(pid: int) -> int:
+def resident_mib(pid: int) -> float:
+    """What a process holds in memory."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    return 0
+            return int(line.split()[1]) / 1024
+    return 0.0

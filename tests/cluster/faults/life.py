@@ -10,6 +10,7 @@ import asyncio
 import datetime as dt
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +40,7 @@ class Life:
     client: Client
     number: int
     _wishes: itertools.count[int] = field(default_factory=itertools.count)
+    _visitors: list[asyncio.StreamWriter] = field(default_factory=list)
 
     @property
     def space(self) -> str:
@@ -55,13 +57,17 @@ class Life:
         await deed.ask(self)
 
     async def reach(self, deed: Deed) -> None:
-        """See it reached; AssertionError with the last status after a minute."""
+        """See it reached."""
+        await self.see(deed.name, deed.is_reached)
+
+    async def see(self, what: str, is_so: Callable[[Life], Awaitable[bool]]) -> None:
+        """See that something is so; AssertionError with the last status after a minute."""
 
         async def look() -> bool | None:
-            return await deed.is_reached(self) or None
+            return await is_so(self) or None
 
         try:
-            await wait_until(look, what=deed.name, timeout_s=WITHIN_S)
+            await wait_until(look, what=what, timeout_s=WITHIN_S)
         except NotReady as error:
             found = await self.client.find(PREVIEWS, f"pr-{self.number}", self.team.control_namespace)
             status = msgspec.json.format(msgspec.json.encode((found or {}).get("status"))).decode()
@@ -85,6 +91,22 @@ class Life:
     async def served(self) -> str:
         """The commit that a visitor sees."""
         return await asyncio.to_thread(self.team.served, self.number)
+
+    async def knock(self) -> None:
+        """Visit it, and do not wait for the answer."""
+        host, port = self.team.cluster.ingress
+        _, visitor = await asyncio.open_connection(host, port)
+        self._visitors.append(visitor)
+        name = f"pr-{self.number}.{self.team.project}.localhost:{port}"
+        visitor.write(f"GET /version HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+        await visitor.drain()
+
+    async def leave(self) -> None:
+        """Those who came go."""
+        for visitor in self._visitors:
+            visitor.close()
+            with suppress(OSError):
+                await visitor.wait_closed()
 
     async def forget(self) -> None:
         """Remove the record of one that is closed."""
@@ -111,26 +133,34 @@ def _manifests(life: Life, commit: str) -> list[Object]:
     return [*application(life.team.image(commit), replicas=REPLICAS), config]
 
 
-async def _open(life: Life) -> None:
-    await life.client.create(
-        PREVIEWS,
-        {
-            "apiVersion": keys.API_VERSION,
-            "kind": "Preview",
-            "metadata": {"name": f"pr-{life.number}", "namespace": life.team.control_namespace},
-            "spec": {
-                "project": life.team.project,
-                "pullRequest": {"number": life.number},
-                "revision": revision(FIRST),
-                "entry": {"service": "web", "port": 80},
-                "manifests": _manifests(life, FIRST),
-            },
+def opened(life: Life, **spec: Any) -> Object:
+    """The Preview of the first commit; `spec` says more."""
+    return {
+        "apiVersion": keys.API_VERSION,
+        "kind": "Preview",
+        "metadata": {"name": f"pr-{life.number}", "namespace": life.team.control_namespace},
+        "spec": {
+            "project": life.team.project,
+            "pullRequest": {"number": life.number},
+            "revision": revision(FIRST),
+            "entry": {"service": "web", "port": 80},
+            "manifests": _manifests(life, FIRST),
+            **spec,
         },
-    )
+    }
+
+
+async def _open(life: Life) -> None:
+    await life.client.create(PREVIEWS, opened(life))
+
+
+def pushed(life: Life, commit: str) -> Object:
+    """What a push changes; it opens what was closed."""
+    return {"state": "Open", "revision": revision(commit), "manifests": _manifests(life, commit)}
 
 
 async def _push(life: Life) -> None:
-    await life.patch({"revision": revision(SECOND), "manifests": _manifests(life, SECOND)})
+    await life.patch(pushed(life, SECOND))
 
 
 async def _sleep(life: Life) -> None:
@@ -141,9 +171,13 @@ async def _wake(life: Life) -> None:
     await life.wish(asleep=False)
 
 
+def closed() -> Object:
+    """What the end of a pull request changes."""
+    return {"state": "Closed", "revision": {"observedAt": revision(SECOND)["observedAt"]}}
+
+
 async def _close(life: Life) -> None:
-    observed_at = revision(SECOND)["observedAt"]
-    await life.patch({"state": "Closed", "revision": {"observedAt": observed_at}})
+    await life.patch(closed())
 
 
 def _is(preview: Preview, kind: str, reason: str) -> bool:
@@ -156,7 +190,7 @@ def _is(preview: Preview, kind: str, reason: str) -> bool:
     )
 
 
-async def _serves(life: Life, commit: str) -> bool:
+async def serves(life: Life, commit: str) -> bool:
     """Its status says so, a visitor sees it, and it has all its pods."""
     preview = await life.preview()
     return (
@@ -169,21 +203,21 @@ async def _serves(life: Life, commit: str) -> bool:
 
 
 async def _serves_first(life: Life) -> bool:
-    return await _serves(life, FIRST)
+    return await serves(life, FIRST)
 
 
 async def _serves_second(life: Life) -> bool:
-    return await _serves(life, SECOND)
+    return await serves(life, SECOND)
 
 
-async def _sleeps(life: Life) -> bool:
+async def sleeps(life: Life) -> bool:
     """Its status says so, no pod is left, and it is the gateway that answers."""
     if not _is(await life.preview(), conditions.ASLEEP, "Asleep"):
         return False
     return not await life.client.list(PODS, life.space)
 
 
-async def _is_gone(life: Life) -> bool:
+async def is_gone(life: Life) -> bool:
     """The receipt tells of every part, and nothing is left: here, nor where the gateway answered."""
     preview = await life.preview()
     receipt = preview.status.receipt
@@ -201,7 +235,8 @@ async def _is_gone(life: Life) -> bool:
 
 UP = Deed("up", _open, _serves_first)
 UPDATE = Deed("update", _push, _serves_second)
-SLEEP = Deed("sleep", _sleep, _sleeps)
+SLEEP = Deed("sleep", _sleep, sleeps)
 WAKE = Deed("wake", _wake, _serves_second)
-DOWN = Deed("down", _close, _is_gone)
-WHOLE = (UP, UPDATE, SLEEP, WAKE, DOWN)
+DOWN = Deed("down", _close, is_gone)
+OPEN = (UP, UPDATE, SLEEP, WAKE)
+WHOLE = (*OPEN, DOWN)

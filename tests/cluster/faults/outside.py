@@ -37,6 +37,12 @@ class Outside:
     _process: asyncio.subprocess.Process | None = None
     _started: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def pid(self) -> int:
+        """The process that runs now."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """End the process that runs now as a crash would; while none runs there is nothing to end."""
         self.send(signal.SIGKILL)
@@ -83,7 +89,7 @@ def apiserver(team: Team) -> Credentials:
 
 def kubeconfig(team: Team, proxy: FaultProxy, folder: Path) -> Path:
     """The controller's own account, by way of the proxy."""
-    token = kubectl(team.cluster, "create", "token", keys.CONTROLLER, _SYSTEM, "--duration=3h").strip()
+    token = kubectl(team.cluster, "create", "token", keys.CONTROLLER, _SYSTEM, "--duration=12h").strip()
     path = folder / f"outside-{proxy.port}.kubeconfig"
     path.write_text(yaml.safe_dump(_kubeconfig(f"http://127.0.0.1:{proxy.port}", token)))
     path.chmod(0o600)

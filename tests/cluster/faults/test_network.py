@@ -4,48 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.faults.proxy import CutShort, Delay, Fault, HangUp, Refuse, Request, Swallow
+from tests.cluster.faults.odds import odds_of
+from tests.cluster.faults.proxy import Fault, Request, Swallow
 from tests.cluster.faults.scene import faults_of, staged
 from tests.cluster.team import Team
 from tests.cluster.witness import watching
 
 _SEED = 20261126
 _LIVES_AT_ONCE, _LIVES_EACH = 3, 2
-# Of all requests so many meet a fault.
-_SHARE = 0.08
 # Nobody is heard for so long: longer than the term of a leader.
 _BLACKHOLE_S = 15.0
-
-_OF_ALL: tuple[Fault, ...] = (
-    HangUp(),
-    HangUp(after=True),
-    CutShort(),
-    Delay(0.3),
-    Delay(2.0),
-    Refuse(429, "TooManyRequests", retry_after_s=1),
-    Refuse(500, "InternalError"),
-    Refuse(503, "ServiceUnavailable"),
-    # Of somebody who is no apiserver, or means something else: no absence.
-    Refuse(404, "NotFound"),
-)
-_OF_WRITES: tuple[Fault, ...] = (Refuse(409, "Conflict"),)
-_OF_WATCHES: tuple[Fault, ...] = (Refuse(410, "Expired"),)
-
-
-def _odds(rng: random.Random) -> Callable[[Request], Fault | None]:
-    def judge(request: Request) -> Fault | None:
-        if rng.random() > _SHARE:
-            return None
-        if request.is_watch:
-            return rng.choice(_OF_ALL + _OF_WATCHES)
-        return rng.choice(_OF_ALL if request.method == "GET" else _OF_ALL + _OF_WRITES)
-
-    return judge
 
 
 def _swallow(_request: Request) -> Fault | None:
@@ -58,7 +30,7 @@ async def test_a_network_that_loses_delays_and_lies_changes_nothing(doomed: Team
     rng = random.Random(_SEED)  # noqa: S311 - repeatable, not secret
     with watching(doomed.cluster) as witness:
         async with staged(doomed, tmp_path, 7000) as scene:
-            scene.proxy.judge = odds = _odds(rng)
+            scene.proxy.judge = odds = odds_of(rng)
 
             async def live() -> None:
                 for _ in range(_LIVES_EACH):
