@@ -8,15 +8,16 @@ MAKEFLAGS += --no-print-directory
 # What is started often is compiled once, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
 
-# What runs on a node of its own beside the rest, what breaks the node it runs on, and what compares the machine
+# What runs on a node of its own beside the rest; what takes long and is run by hand; what compares the machine
 # before and after.
-BESIDE := $(patsubst %,tests/cluster/test_%.py,demo gateway visits evidence)
 FAULTS := tests/cluster/faults
+BESIDE := $(FAULTS) $(patsubst %,tests/cluster/test_%.py,demo gateway visits evidence)
+LONG := $(FAULTS)/test_etcd.py
 LIFE := tests/cluster/test_localcluster_life.py
 # The tests that are named nowhere else below: a new folder is run without being listed.
 ROOMS = $(filter-out tests/core tests/house tests/cluster tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
 
-.PHONY: help demo demo-down test test-pure test-cluster test-beside test-broken test-life test-faults check lint types imports dead-code fix goldens bench setup programs environment
+.PHONY: help demo demo-down test test-pure test-cluster test-beside test-life test-faults check lint types imports dead-code fix goldens bench setup programs environment
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,23 +33,17 @@ test: setup ## Check and test everything, on a real Kubernetes node.
 	@$(MAKE) check
 	@$(MAKE) test-pure
 	@$(MAKE) programs
-	@$(MAKE) --jobs=3 test-cluster test-beside test-broken
+	@$(MAKE) --jobs=2 test-cluster test-beside
 	@$(MAKE) test-life
 
-# A node's tests wait for pods most of their time, so that other nodes, and the tests of single rooms, run beside
+# A node's tests wait for pods most of their time, so that a second node and the tests of single rooms run beside
 # them, and speak at the end.
-define speaking_at_the_end
-@log=$$(mktemp) && trap 'cat "$$log"; rm "$$log"' EXIT && $(BIN)/pytest --durations=10 $(1) >"$$log" 2>&1
-endef
-
 test-cluster:
-	@$(BIN)/pytest --durations=15 $(addprefix --ignore=,$(BESIDE) $(FAULTS) $(LIFE)) tests/cluster
+	@$(BIN)/pytest --durations=15 $(addprefix --ignore=,$(BESIDE) $(LIFE)) tests/cluster
 
 test-beside:
-	$(call speaking_at_the_end,$(ROOMS) $(BESIDE))
-
-test-broken:
-	$(call speaking_at_the_end,$(FAULTS))
+	@log=$$(mktemp) && trap 'cat "$$log"; rm "$$log"' EXIT && \
+	$(BIN)/pytest --durations=15 $(addprefix --ignore=,$(LONG)) $(ROOMS) $(BESIDE) >"$$log" 2>&1
 
 # Alone: whatever else begins or ends beside them would be taken for theirs.
 test-life:

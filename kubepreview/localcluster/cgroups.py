@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from kubepreview.errors import Failed
 
@@ -90,10 +92,20 @@ def processes(trees: tuple[Hierarchy, ...], cgroup: str) -> frozenset[int]:
     """Every process of the node, its pods' included, as seen from where this runs."""
     pids: set[int] = set()
     for directory in _tree_directories(trees, cgroup):
-        with contextlib.suppress(FileNotFoundError):
-            pids |= {int(pid) for pid in (directory / "cgroup.procs").read_text().split()}
+        with contextlib.suppress(FileNotFoundError), (directory / "cgroup.procs").open() as members:
+            pids |= pids_in(members)
     # 0 stands for a process outside of our own namespace.
     return frozenset(pids - {0})
+
+
+def pids_in(members: TextIO) -> frozenset[int]:
+    """What a `cgroup.procs` lists; nothing when its cgroup was removed after it was opened."""
+    try:
+        return frozenset(map(int, members.read().split()))
+    except OSError as error:
+        if error.errno == errno.ENODEV:
+            return frozenset()
+        raise
 
 
 async def kill(trees: tuple[Hierarchy, ...], cgroup: str, timeout_s: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,14 @@ async def test_removing_what_is_not_there_is_done(tmp_path: Path) -> None:
     await cgroups.remove(trees, "absent", timeout_s=1)
 
     assert cgroups.processes(trees, "absent") == frozenset()
+
+
+def test_a_cgroup_that_is_removed_while_it_is_read_has_no_processes() -> None:
+    """The kernel answers ENODEV then, not that there is no such file: another cluster went down just now."""
+    tree = cgroups.hierarchies(Path("/proc/mounts").read_text())[0]
+    cgroup = tree.path / f"kubepreview-test-{os.getpid()}"
+    cgroup.mkdir()
+    with (cgroup / "cgroup.procs").open() as members:
+        cgroup.rmdir()
+
+        assert cgroups.pids_in(members) == frozenset()

@@ -35,7 +35,7 @@ from tests.cluster.team import Team
 from tests.cluster.witness import Witness, watching
 
 # How many stories; more by KUBEPREVIEW_STORIES.
-_STORIES = int(os.environ.get("KUBEPREVIEW_STORIES", "5"))  # noqa: TID251 - entry point of tests
+_STORIES = int(os.environ.get("KUBEPREVIEW_STORIES", "2"))  # noqa: TID251 - entry point of tests
 _EVENTS = 25
 _AT_ONCE = 3
 _FIRST_NUMBER = 40_000

@@ -15,8 +15,8 @@ from tests.cluster.machine import eventually, kubectl
 from tests.cluster.team import Team
 
 # More by KUBEPREVIEW_CYCLES, as `make test-faults` says.
-_CYCLES = int(os.environ.get("KUBEPREVIEW_CYCLES", "12"))  # noqa: TID251 - entry point of tests
-_AT_ONCE = 6
+_CYCLES = int(os.environ.get("KUBEPREVIEW_CYCLES", "6"))  # noqa: TID251 - entry point of tests
+_AT_ONCE = 3
 _FIRST_NUMBER = 30_000
 # What comes and goes by itself, whether there are previews or not.
 _PASSING = ("events", "events.events.k8s.io", "pods.metrics.k8s.io", "nodes.metrics.k8s.io")
