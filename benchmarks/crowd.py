@@ -38,21 +38,23 @@ _VISIT = re.compile(r"^/apis/kubepreview\.dev/v1alpha1/namespaces/[^/]+/previews
 
 def results(team: Team) -> Iterator[Result]:
     """Fill the cluster, start the controller anew, and watch it while nothing happens."""
-    yield from asyncio.run(_measured(team))
-
-
-async def _measured(team: Team) -> Sequence[Result]:
     crowd = team.with_project("crowd")
     host, port = team.cluster.ingress
     crowd.decide(route={"address": f"{host}:{port}"})
     crowd.image(life.FIRST)
+    yield from asyncio.run(_measured(crowd))
+
+
+async def _measured(crowd: Team) -> Sequence[Result]:
     with tempfile.TemporaryDirectory() as folder:
         async with staged(crowd, Path(folder), _FIRST_NUMBER) as scene:
             lives = list(itertools.starmap(scene.new_life, [()] * (_ASLEEP + _AWAKE)))
             await _fill(scene, lives)
             resyncs_s = [await _resync(scene, lives) for _ in range(_STARTS)]
-            rates = [await _rate(scene.proxy) for _ in range(_WINDOWS)]
-            held_mib = [resident_mib(scene.controller.pid)] * 2
+            rates, held_mib = [], []
+            for _ in range(_WINDOWS):
+                rates.append(await _rate(scene.proxy))
+                held_mib.append(resident_mib(scene.controller.pid))
     crowded = f"{len(lives)} previews, {_AWAKE} of them awake"
     return (
         bounded(
@@ -74,13 +76,13 @@ async def _measured(team: Team) -> Sequence[Result]:
 
 async def _fill(scene: Scene, lives: Sequence[Life]) -> None:
     """What is to sleep is opened asleep, so that none of it has pods first."""
+    for each in lives[_ASLEEP:]:
+        await each.go(life.UP)
     wish = {"lifetime": {"sleep": {"id": "from-the-beginning", "asleep": True}}}
     await together(
         (scene.client.create(PREVIEWS, life.opened(each, **wish)) for each in lives[:_ASLEEP]),
         at_once=_AT_ONCE,
     )
-    for each in lives[_ASLEEP:]:
-        await each.go(life.UP)
 
     async def look() -> int | None:
         found = await scene.client.list(PREVIEWS, scene.team.control_namespace)

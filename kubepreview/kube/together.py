@@ -1,9 +1,7 @@
 """Several things at once, as one: all end before it returns, and one error comes out as itself.
 
-Not `asyncio.TaskGroup`. Before Python 3.13 one whose task fails in the moment in which it is cancelled raises
-the error and forgets the cancellation, so that a loop that bears errors goes on for ever. And one whose task
-fails leaves its caller with a cancellation that nobody asked for, so that a time-out around it is no longer
-told as one.
+Not `asyncio.TaskGroup`, which before Python 3.13 may forget that it was cancelled, and may leave its caller
+with a cancellation that nobody asked for: docs/decisions/0010-a-task-group-of-our-own.md.
 """
 
 from __future__ import annotations
