@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # What runs on a node of its own beside the rest; what takes long and is run by hand; what compares the machine
 # before and after.
 FAULTS := tests/cluster/faults
-BESIDE := $(FAULTS) $(patsubst %,tests/cluster/test_%.py,demo gateway visits evidence)
+BESIDE := $(FAULTS) $(patsubst %,tests/cluster/test_%.py,demo gateway visits connections evidence)
 LONG := $(FAULTS)/test_etcd.py
 LIFE := tests/cluster/test_localcluster_life.py
 # The tests that are named nowhere else below: a new folder is run without being listed.

@@ -54,6 +54,11 @@ def project() -> None:
     metavar="HOST:PORT",
     help="Where the controller reaches the ingress, if not by the preview's host.",
 )
+@click.option(
+    "--ingress-idle-timeout",
+    default="",
+    help="How long the ingress keeps a connection to a pod that no request uses.  [default: 90s]",
+)
 @click.option("--scheme", type=click.Choice(["http", "https"]), default="http", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), help="Of the link, if not the scheme's own.")
 @click.option(

@@ -24,6 +24,7 @@ from kubepreview.core.actions import (
     Prune,
     Record,
     Rescale,
+    SendLookouts,
     Wait,
 )
 from kubepreview.core.observed import Observed
@@ -31,7 +32,15 @@ from kubepreview.core.refusals import is_about_pods, refusal, trial_pod
 from kubepreview.core.wire import Object
 from kubepreview.errors import Conflict
 from kubepreview.kube.client import Client
-from kubepreview.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, KindNotServed, WriteConflict
+from kubepreview.kube.errors import (
+    AlreadyExists,
+    ApiError,
+    Forbidden,
+    Invalid,
+    KindNotServed,
+    ObjectNotFound,
+    WriteConflict,
+)
 from kubepreview.kube.resources import INGRESSES, LEASES, NAMESPACES, PODS, Resource
 from kubepreview.kube.together import as_one, together
 
@@ -79,6 +88,9 @@ async def _do(cluster: Client, action: Action, record: WriteRecord) -> tuple[str
             await cluster.apply(route, manager=keys.MANAGER)
         case DeleteRoute(route):
             await _delete(cluster, INGRESSES, route)
+        case SendLookouts(pods):
+            sent = await together(_send(cluster, pod, containers) for pod, containers in pods)
+            return tuple(each for each in sent if each)
         case ApplyGate(ingress, lease):
             await cluster.apply(lease, manager=keys.MANAGER)
             await cluster.apply(ingress, manager=keys.MANAGER)
@@ -125,6 +137,20 @@ async def _repaired(cluster: Client, drifted: Drifted) -> str:
 
 def _deployer(cluster: Client, obj: Object) -> Client:
     return cluster.impersonating(keys.deployer_user(obj["metadata"]["namespace"]))
+
+
+async def _send(cluster: Client, pod: Object, containers: tuple[Object, ...]) -> str:
+    """The apiserver's no in its own words; nothing when it said yes, or that pod is gone."""
+    metadata = pod["metadata"]
+    patch = {"metadata": {"uid": metadata["uid"]}, "spec": {"ephemeralContainers": containers}}
+    where = {"namespace": metadata["namespace"], "subresource": "ephemeralcontainers"}
+    try:
+        await _deployer(cluster, pod).patch(PODS, metadata["name"], patch, **where)
+    except (ObjectNotFound, WriteConflict):
+        return ""
+    except (Forbidden, Invalid) as no:
+        return no.message
+    return ""
 
 
 async def _delete(cluster: Client, resource: Resource, obj: Object, *, grace_s: int | None = None) -> None:

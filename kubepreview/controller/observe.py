@@ -93,10 +93,13 @@ async def look_at_gate(cluster: Client, preview: Key | None, space: str) -> Gate
             for each in (INGRESSES, LEASES)
         )
         deployment = group.create_task(cluster.find(DEPLOYMENTS, keys.GATEWAY, keys.GATEWAY_NAMESPACE))
+    running = deployment.result() or {}
+    containers = running.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ())
     return Gate(
         ingress=_if_of(preview, ingress.result()),
         lease=_if_of(preview, lease.result()),
-        is_running=bool((deployment.result() or {}).get("status", {}).get("availableReplicas")),
+        is_running=bool(running.get("status", {}).get("availableReplicas")),
+        image=next((each["image"] for each in containers), ""),
     )
 
 

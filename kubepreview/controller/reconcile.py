@@ -29,12 +29,12 @@ from kubepreview.controller.report import (
     write_status,
 )
 from kubepreview.controller.tools import Tools
-from kubepreview.core import conditions, handover, kinds, names, plan, status
+from kubepreview.core import conditions, handover, kinds, lookout, names, plan, status
 from kubepreview.core.acceptance import Accepted, accept, without_project
-from kubepreview.core.actions import Action, ApplyObjects, DeleteNamespace, Record, Wait
+from kubepreview.core.actions import Action, ApplyObjects, DeleteNamespace, Record, SendLookouts, Wait
 from kubepreview.core.health import Health, health
 from kubepreview.core.lifecycle import Lifespan, lifespan
-from kubepreview.core.model import Preview, Sleep, Slot
+from kubepreview.core.model import Held, Preview, Sleep, Slot
 from kubepreview.core.observed import Answer, Gate, Observed
 from kubepreview.core.project_spec import PreviewProject, ProjectSpec
 from kubepreview.core.sleep import decide, tires_at
@@ -99,7 +99,7 @@ async def _open(preview: Preview, project: PreviewProject, tools: Tools) -> floa
         return _CLOSING_S
     verdict = accept(preview, project)
     if isinstance(verdict, Accepted):
-        due = _tires_at(project.spec, life, tools)
+        due = _tires_at(preview, project.spec, life, tools)
         is_tired = due is not None and due <= now and is_steady
         decided = decide(preview, project.spec, knock, now, is_tired=is_tired)
         again_after_s = await _seated(preview, verdict, life, decided, tools)
@@ -149,14 +149,16 @@ def _visited_at(preview: Preview, knock: str, tools: Tools) -> dt.datetime | Non
     sleep = preview.status.sleep
     if sleep and knock not in ("", sleep.knock):
         return tools.now()
-    return tools.visits.last((preview.metadata.namespace, preview.metadata.name))
+    last = tools.visits.last((preview.metadata.namespace, preview.metadata.name))
+    connected = sleep.held.at if sleep and sleep.held and sleep.held.connections else None
+    return max((at for at in (last, connected) if at), default=None)
 
 
-def _tires_at(project: ProjectSpec, life: Lifespan, tools: Tools) -> dt.datetime | None:
+def _tires_at(preview: Preview, project: ProjectSpec, life: Lifespan, tools: Tools) -> dt.datetime | None:
     """When it falls asleep by itself; None while nobody would know that it is visited."""
     if tools.visits.trouble(project.route.ingress_namespace):
         return None
-    return tires_at(project, life.activity)
+    return tires_at(project, life.activity, preview.status.sleep.held if preview.status.sleep else None)
 
 
 class _Converged(Struct, frozen=True):
@@ -166,6 +168,7 @@ class _Converged(Struct, frozen=True):
     observed: Observed
     actions: tuple[Action, ...] = ()
     refusals: tuple[str, ...] = ()
+    held: Held | None = None
 
     @property
     def is_applied(self) -> bool:
@@ -179,7 +182,7 @@ class _Converged(Struct, frozen=True):
 
     def as_recorded(self, sleep: Sleep) -> Sleep:
         """What was decided, with the counts that were recorded on the way."""
-        return replace(sleep, scales=recorded(self.preview).scales)
+        return replace(sleep, scales=recorded(self.preview).scales, held=self.held or sleep.held)
 
 
 async def _build(  # noqa: PLR0913 — what was decided of it
@@ -192,10 +195,9 @@ async def _build(  # noqa: PLR0913 — what was decided of it
     slot: Slot | None = None,
     queued: str = "",
 ) -> float:
-    asked = wanted(accepted.project, preview, accepted.entry, is_asleep=sleep.asleep)
-    asked = replace(asked, sleeper=replace(asked.sleeper, message=queued))
+    asked = _wanted(preview, accepted, sleep, queued, tools.now())
     preview = await write_sleep(tools, preview, sleep)
-    reached = await _converge(preview, accepted.project, asked, tools)
+    reached = _with_what_holds(await _converge(preview, accepted.project, asked, tools), asked)
     preview, observed = reached.preview, reached.observed
     judged = health(asked, observed)
     answer = await _ask(reached, accepted, asked, judged, tools)
@@ -221,6 +223,12 @@ async def _build(  # noqa: PLR0913 — what was decided of it
         new = replace(new, evidence=kept)
     written = await write_status(tools, preview, new)
     return _again_after_s(written, visit, tools.now())
+
+
+def _wanted(preview: Preview, accepted: Accepted, sleep: Sleep, queued: str, now: dt.datetime) -> Wanted:
+    asked = wanted(accepted.project, preview, accepted.entry, is_asleep=sleep.asleep)
+    looking = lookout.lookout(sleep, accepted.project, now)
+    return replace(asked, sleeper=replace(asked.sleeper, message=queued), lookout=looking)
 
 
 def _unseen(project: ProjectSpec, tools: Tools) -> str:
@@ -260,6 +268,16 @@ async def _converge(preview: Preview, project: ProjectSpec, asked: Wanted, tools
         if any(isinstance(action, ApplyObjects) for action in actions):
             await asyncio.sleep(_APPLIED_S)
     return _Converged(current, observed, (Wait("the apiserver to show what was written"),))
+
+
+def _with_what_holds(reached: _Converged, asked: Wanted) -> _Converged:
+    """With what keeps it awake after all: visitors who are connected, or nobody who may look for them."""
+    if not asked.lookout:
+        return reached
+    if not any(isinstance(each, SendLookouts) for each in reached.actions):
+        return replace(reached, held=lookout.held(asked, reached.observed))
+    why = lookout.unseen("; ".join(reached.refusals))
+    return replace(reached, refusals=(), held=Held(at=asked.lookout.now, why=why[:1024]))
 
 
 async def _gate_asked(
@@ -304,8 +322,7 @@ def _again_after_s(preview: Preview, visit: status.Visit, now: dt.datetime) -> f
     if visit.refusals:
         return _REFUSED_S
     if visit.sleep.asleep:
-        # What is still there ends by itself; whatever changes calls.
-        return _patiently(visit.sleep.since, now) if visit.waiting_for else _ASLEEP_S
+        return _asleep_again_after_s(visit, now)
     if visit.waiting_for:
         return _patiently(visit.observed.namespace_since, now)
     if available is None or ready is None or ready.status == "True":
@@ -314,6 +331,13 @@ def _again_after_s(preview: Preview, visit: status.Visit, now: dt.datetime) -> f
         # Available but not yet served: the ingress is about to learn of it.
         return _patiently(available.last_transition_time, now)
     return _SETTLING_S if visit.failure is None else _MOST_PATIENT_S
+
+
+def _asleep_again_after_s(visit: status.Visit, now: dt.datetime) -> float:
+    if visit.sleep.held:
+        return _WAITING_S
+    # What is still there ends by itself; whatever changes calls.
+    return _patiently(visit.sleep.since, now) if visit.waiting_for else _ASLEEP_S
 
 
 def _patiently(since: dt.datetime | None, now: dt.datetime) -> float:

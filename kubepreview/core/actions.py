@@ -73,6 +73,12 @@ class Rescale(Struct, frozen=True):
     record: Record
 
 
+class SendLookouts(Struct, frozen=True):
+    """Look for visitors: give each of these pods, by its name, these ephemeral containers."""
+
+    pods: tuple[tuple[Object, tuple[Object, ...]], ...]
+
+
 class ApplyGate(Struct, frozen=True):
     """Let the gateway answer for the host, and tell it how things are. `lease`: where it tells of visits."""
 
@@ -118,6 +124,7 @@ Action = (
     | ApplyRoute
     | DeleteRoute
     | Rescale
+    | SendLookouts
     | ApplyGate
     | DeleteGate
     | EndWorkloads

@@ -12,16 +12,26 @@ from kubepreview.core.wire import Object
 
 def ready_endpoints(entry: Entry, observed: Observed) -> tuple[str, ...]:
     """``address:port`` of each pod that is ready to answer for the entry's Service."""
-    ref = ObjectRef(api_version="v1", kind="Service", name=entry.service)
-    spec = as_mapping(as_mapping(observed.objects.get(ref)).get("spec"))
-    port = next(
-        (each for each in spec.get("ports") or () if entry.port in (each["port"], each.get("name"))), None
-    )
-    selector = as_mapping(spec.get("selector"))
-    if port is None or not selector:
+    ports = _service(entry, observed).get("ports") or ()
+    port = next((each for each in ports if entry.port in (each["port"], each.get("name"))), None)
+    if port is None:
         return ()
-    found = (_endpoint(pod, port) for pod in observed.pods if _is_selected(pod, selector) and _is_ready(pod))
+    found = (_endpoint(pod, port) for pod in ready_pods(entry, observed))
     return tuple(sorted(each for each in found if each))
+
+
+def ready_pods(entry: Entry, observed: Observed) -> tuple[Object, ...]:
+    """The pods that are ready to answer for the entry's Service."""
+    selector = as_mapping(_service(entry, observed).get("selector"))
+    if not selector:
+        return ()
+    return tuple(pod for pod in observed.pods if _is_selected(pod, selector) and _is_ready(pod))
+
+
+def _service(entry: Entry, observed: Observed) -> Object:
+    """Its spec; empty while it is not there."""
+    ref = ObjectRef(api_version="v1", kind="Service", name=entry.service)
+    return as_mapping(as_mapping(observed.objects.get(ref)).get("spec"))
 
 
 def _is_selected(pod: Object, selector: Object) -> bool:

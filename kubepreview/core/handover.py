@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kubepreview.core import gateway, keys, scales
+from kubepreview.core import gateway, keys, lookout, scales
 from kubepreview.core.actions import (
     Action,
     ApplyGate,
@@ -19,6 +19,7 @@ from kubepreview.core.actions import (
     DeleteRoute,
     Record,
     Rescale,
+    SendLookouts,
     Wait,
 )
 from kubepreview.core.endpoints import ready_endpoints
@@ -46,6 +47,9 @@ def is_led_to_the_gateway(wanted: Wanted, observed: Observed) -> bool:
     """Whether the pods may go as soon as the gateway is seen to answer."""
     if not wanted.is_asleep or observed.route is not None or observed.gate.ingress is None:
         return False
+    seen = lookout.sighting(wanted, observed)
+    if seen.is_out or seen.holds:
+        return False
     return bool(scales.running(_live(wanted, observed)))
 
 
@@ -59,8 +63,31 @@ def _towards_the_gateway(wanted: Wanted, observed: Observed, record: Record) -> 
     running = scales.running(_live(wanted, observed))
     if gate or not running:
         return gate
+    return _waiting(wanted, observed) or _watching(wanted, observed) or _zero(observed, running, record)
+
+
+def _waiting(wanted: Wanted, observed: Observed) -> tuple[Action, ...]:
+    """What keeps the pods for now; nothing when they may go."""
+    seen = lookout.sighting(wanted, observed)
+    if seen.is_out:
+        return (Wait("visitors who are still connected"),)
+    if seen.holds:
+        return (Wait("its route: it stays awake"),)
     if not observed.gate.answers:
         return (Wait(f"the gateway to answer for {wanted.host}"),)
+    return ()
+
+
+def _watching(wanted: Wanted, observed: Observed) -> tuple[Action, ...]:
+    """A lookout for each pod that has none yet; nobody new can connect to it any more."""
+    sent, unwatched = wanted.lookout, lookout.sighting(wanted, observed).unwatched
+    if not sent or not unwatched:
+        return ()
+    own, image = tuple(lookout.addresses(observed.pods)), observed.gate.image
+    return (SendLookouts(tuple((pod, lookout.posted(pod, sent, image, own)) for pod in unwatched)),)
+
+
+def _zero(observed: Observed, running: tuple[Scale, ...], record: Record) -> tuple[Action, ...]:
     zero = tuple(replace(scale, replicas=0) for scale in running)
     return _rescale(observed, zero, replace(record, scales=scales.merged(record.scales, running)))
 

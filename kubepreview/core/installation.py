@@ -92,6 +92,8 @@ def _deployer_role() -> Object:
         if kind is not kinds.DAEMON_SET:
             groups.setdefault(kind.group, []).append(kind.plural)
     rules = [rule(group, sorted(plurals), _WRITE) for group, plurals in sorted(groups.items())]
+    # Beside a pod that is about to go, to see whether visitors are still connected (`core.lookout`).
+    rules.append(rule("", ["pods/ephemeralcontainers"], ("patch",)))
     return _cluster_role(keys.DEPLOYER_ROLE, rules)
 
 

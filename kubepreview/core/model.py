@@ -174,6 +174,16 @@ class Scale(Wire, frozen=True, kw_only=True):
     replicas: int
 
 
+class Held(Wire, frozen=True, kw_only=True):
+    """What kept it awake when nobody had visited it for long enough."""
+
+    at: Time
+    connections: Annotated[
+        int, Meta(description="How many visitors were connected; 0 where that could not be seen.")
+    ] = 0
+    why: Text
+
+
 class Sleep(Wire, frozen=True, kw_only=True):
     """Whether it sleeps, since when, and what must be known to wake it as it was."""
 
@@ -185,6 +195,8 @@ class Sleep(Wire, frozen=True, kw_only=True):
     gated: Annotated[
         bool, Meta(description="The gateway answers for its host, or may do so until it is seen gone.")
     ] = False
+    tired: Annotated[bool, Meta(description="It fell asleep because nobody was there.")] = False
+    held: Held | None = None
     scales: Annotated[tuple[Scale, ...], Meta(max_length=200)] = ()
 
 

@@ -34,12 +34,14 @@ class Answer(Struct, frozen=True, kw_only=True):
 class Gate(Struct, frozen=True, kw_only=True):
     """What makes the gateway answer for a preview's host, as far as it is there.
 
-    `is_running`: there is a gateway that could. `answers`: the host was asked, and it was the gateway.
+    `is_running`: there is a gateway that could; `image` is what it runs. `answers`: the host was asked, and
+    it was the gateway.
     """
 
     ingress: Object | None = None
     lease: Object | None = None
     is_running: bool = False
+    image: str = ""
     answers: bool = False
 
     @property

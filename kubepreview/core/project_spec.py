@@ -43,6 +43,15 @@ class Route(Wire, frozen=True, kw_only=True):
         str,
         Meta(description="The namespace whose pods may connect to previews: the ingress's.", max_length=63),
     ]
+    idle_timeout: Annotated[
+        Duration,
+        Meta(
+            description=(
+                "How long the ingress keeps a connection to a pod that no request uses. A connection that "
+                "lasts longer is a visitor's, such as an open WebSocket, and keeps a preview awake."
+            )
+        ),
+    ] = "90s"
 
 
 class Quota(Wire, frozen=True, kw_only=True):

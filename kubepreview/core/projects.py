@@ -35,6 +35,7 @@ class Given(Struct, frozen=True, kw_only=True):
     ingress_class: str = ""
     ingress_namespace: str = ""
     ingress_address: str = ""
+    ingress_idle_timeout: str = ""
     scheme: str = ""
     port: int | None = None
     pod_profile: str = ""
@@ -196,6 +197,7 @@ def _route(given: Given, seen: Seen, host: str, problems: list[Problem]) -> Obje
         "address": address,
         "scheme": given.scheme or "http",
         "port": port,
+        **({"idleTimeout": given.ingress_idle_timeout} if given.ingress_idle_timeout else {}),
     }
 
 

@@ -11,15 +11,16 @@ import datetime as dt
 from msgspec.structs import replace
 
 from kubepreview.core import durations
-from kubepreview.core.model import Activity, Lifetime, Preview, Sleep
+from kubepreview.core.model import Activity, Held, Lifetime, Preview, Sleep
 from kubepreview.core.project_spec import ProjectSpec
 
 
-def tires_at(project: ProjectSpec, activity: Activity) -> dt.datetime | None:
-    """When it falls asleep unless somebody comes; None for never."""
+def tires_at(project: ProjectSpec, activity: Activity, held: Held | None = None) -> dt.datetime | None:
+    """When it falls asleep unless somebody comes. `held`: what kept it awake last. None for never."""
     if project.sleep_after == "Never":
         return None
-    return activity.at + dt.timedelta(seconds=durations.seconds(project.sleep_after))
+    since = max(activity.at, held.at) if held else activity.at
+    return since + dt.timedelta(seconds=durations.seconds(project.sleep_after))
 
 
 def decide(
@@ -35,10 +36,12 @@ def decide(
     is_news = wish is not None and wish.id != before.wish
     was_pushed = before.sha not in ("", preview.spec.revision.sha)
     is_visited = knock not in ("", before.knock)
-    is_woken = is_visited or (was_pushed and project.on_push == "Wake")
+    is_held = before.asleep and before.held is not None
+    is_woken = is_visited or is_held or (was_pushed and project.on_push == "Wake")
     asleep = (before.asleep or is_tired) and not is_woken
     if wish and is_news:
         asleep = wish.asleep
+    falls = asleep and not before.asleep
     return replace(
         before,
         asleep=asleep,
@@ -47,4 +50,7 @@ def decide(
         wish=wish.id if wish else before.wish,
         knock=knock or before.knock,
         gated=before.gated or asleep,
+        # Whoever asks for it, at the beginning or later, does not ask who is connected.
+        tired=(is_tired if falls else before.tired) and not is_news,
+        held=None if falls else before.held,
     )

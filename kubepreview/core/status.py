@@ -116,7 +116,8 @@ def status_of_open(preview: Preview, visit: Visit, now: dt.datetime) -> PreviewS
             failure=visit.failure,
             inventory=_inventory(preview, visit, applied),
             sleep=_sleep(visit),
-            slot=visit.slot,
+            # One that falls asleep gives its slot back when its pods may go.
+            slot=visit.slot or (preview.status.slot if _is_falling(visit) else None),
         ),
         visit.lifespan,
         visit.unseen,
@@ -183,7 +184,14 @@ def _status(
 def _asleep(sleep: Sleep | None, unseen: str) -> Said:
     if sleep and sleep.asleep:
         return Said(ASLEEP, "True", "Asleep", "it has no pods until somebody visits or wakes it")
-    return Said(ASLEEP, "False", "Awake", f"it stays awake: {unseen}" if unseen else "")
+    told = f"it stays awake: {unseen}" if unseen else ""
+    if not unseen and sleep and sleep.held:
+        told = f"it stayed awake at {sleep.held.at:%H:%M} UTC: {sleep.held.why}"
+    return Said(ASLEEP, "False", "Awake", told)
+
+
+def _is_falling(visit: Visit) -> bool:
+    return visit.sleep.asleep and bool(visit.waiting_for) and not visit.queued
 
 
 def _sleeping(kind: str, preview: Preview, visit: Visit) -> Said:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import hashlib
 from collections.abc import Mapping
 
@@ -15,6 +16,14 @@ from kubepreview.core.kinds import as_mapping
 from kubepreview.core.model import Entry, ObjectRef, Preview
 from kubepreview.core.project_spec import ProjectSpec
 from kubepreview.core.wire import Object
+
+
+class Lookout(Struct, frozen=True, kw_only=True):
+    """For a preview that falls asleep by itself `since` then: look for its visitors, for `longest_s` each."""
+
+    since: dt.datetime
+    now: dt.datetime
+    longest_s: int
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -33,6 +42,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     route: Object
     sleeper: Sleeper
     is_asleep: bool = False
+    lookout: Lookout | None = None
 
     @property
     def refs(self) -> tuple[ObjectRef, ...]:

@@ -11,6 +11,7 @@ Object = Mapping[str, Any]
 
 INGRESS_NAMESPACE = "traefik"
 INGRESS_CLASS = "traefik"
+INGRESS_IDLE_S = 5
 
 # Pods of the system start on a node that is not Ready yet: it is, by the time they are.
 _TOLERATE_ALL = [{"operator": "Exists"}]
@@ -142,6 +143,8 @@ def traefik_arguments(config: NodeConfig) -> Sequence[str]:
         # Both default to 2 s, which is most of what a new route would wait for.
         "--providers.kubernetesingress.throttleduration=20ms",
         "--providers.providersthrottleduration=20ms",
+        # By default an unused connection to a pod lives for 90 s, and so long may a preview fall asleep.
+        f"--serversTransport.forwardingTimeouts.idleConnTimeout={INGRESS_IDLE_S}s",
         "--accesslog=true",
         "--accesslog.format=json",
         # By which robots are told from people; of other headers nothing is kept.

@@ -130,11 +130,11 @@ class Team:
         return found
 
     def condition(self, number: int, kind: str) -> tuple[str, str]:
-        """One condition's status and reason."""
-        for each in self.preview(number)["status"]["conditions"]:
+        """One condition's status and reason; what no controller has said yet is unknown, as in Kubernetes."""
+        for each in self.preview(number).get("status", {}).get("conditions", []):
             if each["type"] == kind:
                 return each["status"], each["reason"]
-        raise AssertionError(f"pr-{number} has no condition {kind}")
+        return "Unknown", ""
 
     def names(self, kind: str, namespace: str = "") -> list[str]:
         """The names of all objects of a kind."""

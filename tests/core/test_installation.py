@@ -72,7 +72,7 @@ def test_the_product_is_not_ruled_by_its_own_policies() -> None:
 
 
 def test_the_deployer_may_write_the_allowed_kinds_and_nothing_else() -> None:
-    """Its Role is the table of kinds; DaemonSets are a Role of their own."""
+    """Its Role is the table of kinds, and a look at who is connected; DaemonSets are a Role of their own."""
     allowed = {
         f"{kind.plural}.{kind.group}".rstrip(".")
         for kind in kinds.ALLOWED.values()
@@ -80,7 +80,8 @@ def test_the_deployer_may_write_the_allowed_kinds_and_nothing_else() -> None:
     }
 
     granted = rights(named("ClusterRole", keys.DEPLOYER_ROLE))
-    assert {resource for resource, _, _ in granted} == allowed
+    assert {resource for resource, _, _ in granted} == allowed | {"pods/ephemeralcontainers"}
+    assert {verb for resource, verb, _ in granted if "/" in resource} == {"patch"}
     assert {verb for _, verb, _ in granted} == {"get", "list", "create", "patch", "update", "delete"}
     daemon_sets = rights(named("ClusterRole", keys.DEPLOYER_DAEMON_SET_ROLE))
     assert {resource for resource, _, _ in daemon_sets} == {"daemonsets.apps"}

@@ -23,9 +23,11 @@ _LATER = NOW + dt.timedelta(hours=1)
 _WEB = kinds.ref_of(deployment())
 
 
-def _of(wish: Object | None = None, *, asleep: bool, sha: str = SHA, heeded: str = "") -> Preview:
+def _of(
+    wish: Object | None = None, *, asleep: bool, sha: str = SHA, heeded: str = "", **more: Any
+) -> Preview:
     lifetime = {"lifetime": {"sleep": wish}} if wish else {}
-    sleep = {"asleep": asleep, "since": "2026-01-02T03:04:05Z", "sha": sha, "wish": heeded}
+    sleep = {"asleep": asleep, "since": "2026-01-02T03:04:05Z", "sha": sha, "wish": heeded, **more}
     return preview(status={"sleep": sleep}, **lifetime)
 
 
@@ -84,6 +86,13 @@ def test_a_visitor_wakes_it_once(before: str, now: str, *, sleeps: bool) -> None
         (_of(asleep=False, sha=OLD_SHA), "", True, False),
         (_of(_TO_WAKE, asleep=False), "", True, False),
         (_of(asleep=True), "", True, True),
+        # Somebody was still connected.
+        (
+            _of(asleep=True, held={"at": "2026-01-02T03:05:00Z", "connections": 1, "why": "one"}),
+            "",
+            True,
+            False,
+        ),
     ],
 )
 def test_one_that_nobody_visits_tires(of: Preview, knock: str, *, tired: bool, sleeps: bool) -> None:

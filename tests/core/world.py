@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
@@ -23,6 +24,7 @@ from kubepreview.core.actions import (
     Prune,
     Record,
     Rescale,
+    SendLookouts,
     Wait,
 )
 from kubepreview.core.model import ObjectRef
@@ -77,9 +79,11 @@ class World:
                 self.seen = replace(self.seen, route=live_of(route))
             case DeleteRoute():
                 self.seen = replace(self.seen, route=None)
+            case SendLookouts(pods):
+                self._send(pods)
             case ApplyGate(ingress, lease):
-                there = replace(self.seen.gate, ingress=live_of(ingress), lease=live_of(lease))
-                self.seen = replace(self.seen, gate=there)
+                gate = replace(self.seen.gate, ingress=live_of(ingress), lease=live_of(lease))
+                self.seen = replace(self.seen, gate=gate)
             case DeleteGate():
                 self.seen = replace(self.seen, gate=_GATE)
             case EndPods():
@@ -88,6 +92,10 @@ class World:
                 self.seen = Observed(gate=self.seen.gate)
             case Wait(what):
                 raise AssertionError(f"nothing here is slow, yet it waits for {what}")
+
+    def _send(self, pods: tuple[tuple[Object, tuple[Object, ...]], ...]) -> None:
+        sent = {pod["metadata"]["name"]: containers for pod, containers in pods}
+        self.seen = replace(self.seen, pods=tuple(_with_lookouts(pod, sent) for pod in self.seen.pods))
 
     def scale(self, ref: ObjectRef, replicas: int) -> None:
         """Give a workload another count, as a person or an autoscaler would."""
@@ -140,8 +148,17 @@ def _pod(workload: Object, number: int) -> Object:
             "labels": template["metadata"]["labels"],
         },
         "spec": template["spec"],
-        "status": {"podIP": f"10.0.0.{7 + number}", "conditions": [{"type": "Ready", "status": "True"}]},
+        "status": {
+            "podIP": (address := f"10.0.0.{7 + number}"),
+            "podIPs": [{"ip": address}],
+            "conditions": [{"type": "Ready", "status": "True"}],
+        },
     }
+
+
+def _with_lookouts(pod: Object, sent: Mapping[str, tuple[Object, ...]]) -> Object:
+    there = pod["spec"].get("ephemeralContainers", ())
+    return {**pod, "spec": {**pod["spec"], "ephemeralContainers": sent.get(pod["metadata"]["name"], there)}}
 
 
 def live_of(obj: Object) -> Object:
