@@ -94,6 +94,11 @@ COMMANDS: Final[Mapping[str, Row]] = {
         summary="Remove it, and say what is left.",
         section=_CLUSTER,
     ),
+    "brake": Row(
+        target="kubepreview.cli.brake:brake",
+        summary="Show what too large a deletion holds back, or let it go.",
+        section=_CLUSTER,
+    ),
     "project": Row(
         target="kubepreview.cli.project:project", summary="Create and show projects.", section=_CLUSTER
     ),

@@ -38,7 +38,7 @@ def read(payload: bytes, file: str) -> Event | None:
     """The pull request of an event; None for an event that is about something else, like a push."""
     try:
         document = msgspec.json.decode(payload)
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise InvalidInput(f"the event file {file} is not JSON: {error}") from error
     if not isinstance(document, dict) or not document.get("pull_request"):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -37,6 +38,12 @@ from kubepreview.kube.client import Client
     default=0,
     help="How many previews of all projects may have pods at once; more wait.  [default: no limit]",
 )
+@click.option(
+    "--github-api",
+    default="",
+    metavar="URL",
+    help="Where pull requests are read; of GitHub Enterprise https://HOST/api/v3.  [default: github.com's]",
+)
 @click.option("--timeout", type=click.IntRange(1), default=180, show_default=True, help="Seconds to wait.")
 @click.option("--dry-run", is_flag=True, help="Print the objects as YAML; ask no cluster, change nothing.")
 @connection_options
@@ -49,15 +56,17 @@ def install(
     *,
     timeout: int,
     dry_run: bool,
-    **size: int,
+    **chosen: Any,
 ) -> None:
     """Put the kinds, the policies, the rights and the controller into a cluster.
 
-    Running it again upgrades, or mends what was changed by hand.
+    Running it again upgrades, or mends what was changed by hand. Pull requests are read from GitHub, so that
+    a missed close is caught, once the Secret kubepreview-github in namespace kubepreview-system has a `token`
+    that may read them.
     """
 
-    def objects_of(chosen: str) -> tuple[Object, ...]:
-        return installation.objects(chosen, **size)
+    def objects_of(image: str) -> tuple[Object, ...]:
+        return installation.objects(image, **chosen)
 
     if dry_run:
         objects = objects_of(image or installation.DEFAULT_IMAGE)

@@ -148,6 +148,11 @@ def _ended_by_others(preview: Preview, asked: Asked) -> KubepreviewError | None:
             f"the preview of pull request {number} has expired: nobody used it",
             hint="`kubepreview up` opens it again",
         )
+    if preview.spec.state_reason == "PullRequestClosed":
+        return Refused(
+            f"the preview of pull request {number} was closed, because GitHub says that the pull request is",
+            hint=f"`kubepreview status {number}` shows its receipt; a reopened one gets a preview again",
+        )
     return Refused(
         f"the preview of pull request {number} was closed at {moment(preview.spec.revision.observed_at)}",
         hint=f"`kubepreview status {number}` shows its receipt; a later `up` opens it again",

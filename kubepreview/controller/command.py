@@ -10,8 +10,10 @@ from pathlib import Path
 import click
 
 from kubepreview import daemon
-from kubepreview.controller.run import Settings, run
+from kubepreview.controller.run import GitHubSettings, Settings, run
 from kubepreview.core import keys
+from kubepreview.core.installation import GITHUB_TOKEN_FILE
+from kubepreview.github.client import API
 from kubepreview.kube import credentials
 
 
@@ -27,13 +29,33 @@ from kubepreview.kube import credentials
     default=0,
     help="How many previews of all projects may have pods at once; more wait.  [default: no limit]",
 )
-def controller(
+@click.option(
+    "--github-api", default=API, show_default=True, help="Of GitHub Enterprise: https://HOST/api/v3."
+)
+@click.option(
+    "--github-token-file",
+    type=click.Path(path_type=Path),
+    default=Path(GITHUB_TOKEN_FILE),
+    show_default=True,
+    help="The token with which pull requests are read; without the file none is.",
+)
+@click.option(
+    "--github-interval",
+    type=click.FloatRange(1, 86400),
+    default=120.0,
+    show_default=True,
+    help="How many seconds pass until a pull request is read again.",
+)
+def controller(  # noqa: PLR0913, PLR0917 — an option each
     kubeconfig: Path | None,
     context: str | None,
     identity: str | None,
     lease_namespace: str,
     port: int,
     max_previews: int,
+    github_api: str,
+    github_token_file: Path,
+    github_interval: float,
 ) -> None:
     """Run the controller: compare what Previews ask for with what is there, and close the difference."""
     daemon.log_as_json()
@@ -44,5 +66,6 @@ def controller(
         namespace=lease_namespace,
         port=port,
         max_previews=max_previews,
+        github=GitHubSettings(api=github_api, token_file=github_token_file, interval_s=github_interval),
     )
     asyncio.run(run(settings, lambda: dt.datetime.now(dt.UTC)))  # noqa: TID251 — an entry point

@@ -27,9 +27,10 @@ class Metrics:
         self.previews = Gauge(
             "kubepreview_previews", "Previews that the controller knows of.", registry=self.registry
         )
-        self.orphans_held = Gauge(
-            "kubepreview_orphans_held",
-            "Namespaces without a Preview that are kept because too many would go at once.",
+        self.held = Gauge(
+            "kubepreview_brake_held",
+            "What is not deleted because too much would go at once, by what it is.",
+            ["brake"],
             registry=self.registry,
         )
         self.is_leader = Gauge(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec import Struct
+
 from kubepreview.controller.act import act, no_record
+from kubepreview.controller.brakes import BrakeRecord
 from kubepreview.controller.observe import observe
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.watches import Watches
 from kubepreview.core import keys, plan
 from kubepreview.core.actions import Wait
-from kubepreview.core.brake import may_delete
 from kubepreview.kube.resources import INGRESSES, NAMESPACES, PREVIEWS
 from kubepreview.kube.store import Key
 
@@ -19,35 +21,36 @@ from kubepreview.kube.store import Key
 _MOST_STEPS: Final = 5
 
 
-async def end_orphans(watches: Watches, tools: Tools) -> None:
+class _Orphan(Struct, frozen=True):
+    """A namespace, or what makes the gateway answer for one; by its name, of this Preview."""
+
+    uid: str
+    preview: Key
+
+
+async def end_orphans(watches: Watches, tools: Tools, brake: BrakeRecord) -> None:
     """As far as each orphan can go, unless so many would go at once that somebody should look first."""
     for reflector in watches.all:
         await reflector.synced.wait()
-    namespaces = watches.parts[NAMESPACES].store
-    orphans = dict(_orphans(watches))
-    if not may_delete(len(orphans), len(namespaces)):
-        tools.metrics.orphans_held.set(len(orphans))
-        tools.log.error(
-            "too many namespaces without a Preview; nothing is deleted",
-            orphans=list(orphans),
-            cure="delete the namespaces by hand, or restore their Previews",
-        )
-        return
-    tools.metrics.orphans_held.set(0)
-    for name, preview in orphans.items():
-        await _end(name, preview, tools)
+    total = len(watches.parts[NAMESPACES].store)
+    orphans = dict(reversed(list(_orphans(watches))))
+    words = {each.uid: f"{name}, of Preview {'/'.join(each.preview)}" for name, each in orphans.items()}
+    through = await brake.let_through(tools, words, total)
+    for name, orphan in orphans.items():
+        if orphan.uid in through:
+            await _end(name, orphan.preview, tools)
 
 
-def _orphans(watches: Watches) -> Iterator[tuple[str, Key]]:
-    """Namespaces, and what makes the gateway answer for one, by its name; each with its Preview."""
+def _orphans(watches: Watches) -> Iterator[tuple[str, _Orphan]]:
+    """The namespaces come first, and then what would answer for one that is gone."""
     for (_, name), known in watches.parts[NAMESPACES].store.items():
         if known.preview and known.preview not in watches.previews.store:
-            yield name, known.preview
+            yield name, _Orphan(known.metadata.uid, known.preview)
     for part in (watches.parts[INGRESSES], watches.knocks):
         for (namespace, name), known in part.store.items():
             is_gate = namespace == keys.GATEWAY_NAMESPACE
             if is_gate and known.preview and known.preview not in watches.previews.store:
-                yield name, known.preview
+                yield name, _Orphan(known.metadata.uid, known.preview)
 
 
 async def _end(space: str, preview: Key, tools: Tools) -> None:

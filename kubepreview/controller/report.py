@@ -31,7 +31,8 @@ async def write_status(tools: Tools, preview: Preview, new: PreviewStatus) -> Pr
 
     The rest of it stays as this visit has read it: a spec that was written since is for the next one.
     """
-    if new == preview.status:
+    new = _without_theirs(new)
+    if new == _without_theirs(preview.status):
         return preview
     answer = await tools.cluster.apply(
         {**_identity(preview), "status": msgspec.to_builtins(new)}, manager=keys.MANAGER, subresource="status"
@@ -39,6 +40,12 @@ async def write_status(tools: Tools, preview: Preview, new: PreviewStatus) -> Pr
     written = msgspec.structs.replace(preview, status=msgspec.convert(answer, Preview).status)
     await _tell(tools, preview, written)
     return written
+
+
+def _without_theirs(status: PreviewStatus) -> PreviewStatus:
+    """What is said here; the one condition that others write is theirs, also if it was read here."""
+    ours = tuple(each for each in status.conditions if each.type != conditions.PULL_REQUEST_OPEN)
+    return msgspec.structs.replace(status, conditions=ours)
 
 
 def recorded(preview: Preview) -> Record:

@@ -6,16 +6,19 @@ import asyncio
 import datetime as dt
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final
 
 import structlog
 from msgspec import Struct
 
 from kubepreview import daemon
+from kubepreview.controller.brakes import BrakeRecord
 from kubepreview.controller.evidence import drop_expired
 from kubepreview.controller.metrics import Metrics
 from kubepreview.controller.orphans import end_orphans
 from kubepreview.controller.probe import Prober
+from kubepreview.controller.pull_requests import PullRequests
 from kubepreview.controller.queue import WorkQueue
 from kubepreview.controller.reconcile import reconcile
 from kubepreview.controller.rooms import Rooms
@@ -23,7 +26,10 @@ from kubepreview.controller.tools import Tools
 from kubepreview.controller.visits import Visits
 from kubepreview.controller.watches import Watches
 from kubepreview.core import keys
+from kubepreview.core.installation import GITHUB_TOKEN_FILE
 from kubepreview.errors import KubepreviewError
+from kubepreview.github import client as github
+from kubepreview.github.client import GitHub
 from kubepreview.kube.client import Client
 from kubepreview.kube.credentials import Credentials
 from kubepreview.kube.lease import LeaderElection, LeadershipLost
@@ -39,6 +45,14 @@ _VISIT_TIMEOUT_S: Final = 60.0
 _LONGEST_REST_S: Final = 0.3
 
 
+class GitHubSettings(Struct, frozen=True, kw_only=True):
+    """How pull requests are read: where, with which token, and how often. Without a token none is."""
+
+    api: str = github.API
+    token_file: Path = Path(GITHUB_TOKEN_FILE)
+    interval_s: float = 120.0
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """How one replica runs. `identity` is unique among replicas; `port` 0 chooses a free one.
 
@@ -51,6 +65,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     host: str = "0.0.0.0"  # noqa: S104 — the kubelet probes the pod's own address
     port: int = 8080
     max_previews: int = 0
+    github: GitHubSettings = GitHubSettings()
 
 
 async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
@@ -58,7 +73,11 @@ async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
     log = structlog.stdlib.get_logger()
     metrics = Metrics()
     queue = WorkQueue()
-    async with Client(settings.credentials) as cluster, Prober() as prober:
+    async with (
+        Client(settings.credentials) as cluster,
+        Prober() as prober,
+        GitHub(settings.github.api, settings.github.token_file) as asking,
+    ):
         watches = Watches(cluster, queue)
         election = LeaderElection(cluster, settings.namespace, keys.CONTROLLER, settings.identity, now=now)
         tools = Tools(
@@ -74,7 +93,8 @@ async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
             log.info("leading", identity=settings.identity)
             metrics.is_leader.set(1)
             try:
-                await _lead(queue, watches, tools)
+                reading = PullRequests(watches, asking, settings.github.interval_s)
+                await _lead(queue, watches, tools, reading)
             finally:
                 metrics.is_leader.set(0)
 
@@ -106,7 +126,7 @@ async def _hold(
             await asyncio.sleep(_LEAD_AGAIN_S)
 
 
-async def _lead(queue: WorkQueue, watches: Watches, tools: Tools) -> None:
+async def _lead(queue: WorkQueue, watches: Watches, tools: Tools, reading: PullRequests) -> None:
     for key in watches.previews.store:
         queue.add(key)
     async with asyncio.TaskGroup() as group:
@@ -114,6 +134,7 @@ async def _lead(queue: WorkQueue, watches: Watches, tools: Tools) -> None:
             group.create_task(_work(queue, watches, tools))
         group.create_task(_sweep(watches, tools))
         group.create_task(_tidy(watches, tools))
+        group.create_task(reading.run(tools))
         group.create_task(tools.visits.run(tools.cluster))
 
 
@@ -170,9 +191,10 @@ async def _tidy(watches: Watches, tools: Tools) -> None:
 
 async def _sweep(watches: Watches, tools: Tools) -> None:
     """Namespaces whose Preview is no more are ended too, as long as they are few."""
+    brake = BrakeRecord("namespaces")
     while True:
         try:
-            await end_orphans(watches, tools)
+            await end_orphans(watches, tools, brake)
         except KubepreviewError as error:
             tools.log.warning("sweep failed", error=error.message)
         await asyncio.sleep(_ORPHAN_PERIOD_S)

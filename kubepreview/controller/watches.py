@@ -39,6 +39,8 @@ _PARTS = (
 
 class _Labelled(msgspec.Struct, frozen=True):
     labels: dict[str, str] = msgspec.field(default_factory=dict)
+    uid: str = ""
+    generation: int = 0
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -76,19 +78,35 @@ class _Route(msgspec.Struct, frozen=True, rename="camel"):
 class _Decided(msgspec.Struct, frozen=True, rename="camel"):
     route: _Route = msgspec.field(default_factory=_Route)
     passive_agents: tuple[str, ...] = ()
+    repository: str = ""
 
 
-class _Author(msgspec.Struct, frozen=True):
+class _PullRequest(msgspec.Struct, frozen=True):
     author: str = ""
+    number: int = 0
+
+
+class _Revision(msgspec.Struct, frozen=True, rename="camel"):
+    observed_at: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 class _Asked(msgspec.Struct, frozen=True, rename="camel"):
+    project: str = ""
     state: str = "Open"
-    pull_request: _Author = msgspec.field(default_factory=_Author)
+    pull_request: _PullRequest = msgspec.field(default_factory=_PullRequest)
+    revision: _Revision = msgspec.field(default_factory=_Revision)
 
 
 class _Slept(msgspec.Struct, frozen=True):
     asleep: bool = False
+
+
+class _Condition(msgspec.Struct, frozen=True, rename="camel"):
+    type: str
+    status: str
+    reason: str
+    message: str = ""
+    last_transition_time: str = ""
 
 
 class _Told(msgspec.Struct, frozen=True, rename="camel"):
@@ -96,6 +114,7 @@ class _Told(msgspec.Struct, frozen=True, rename="camel"):
     failure: Any = None
     applied_sha: str = ""
     sleep: _Slept | None = None
+    conditions: tuple[_Condition, ...] = ()
 
 
 class KnownPreview(Known, frozen=True):
@@ -113,6 +132,10 @@ class KnownPreview(Known, frozen=True):
     def author(self) -> str:
         """Of the pull request."""
         return self.spec.pull_request.author
+
+    def condition(self, kind: str) -> _Condition | None:
+        """What its status says of this; None for nothing."""
+        return next((each for each in self.status.conditions if each.type == kind), None)
 
     @property
     def holds_slot(self) -> bool:

@@ -13,6 +13,8 @@ SERVED: Final = "Served"
 READY: Final = "Ready"
 ASLEEP: Final = "Asleep"
 EXPIRING: Final = "Expiring"
+# Written beside the others, by whoever reads pull requests.
+PULL_REQUEST_OPEN: Final = "PullRequestOpen"
 
 
 def find(status: PreviewStatus, kind: str) -> Condition | None:

@@ -136,7 +136,7 @@ def unpacked(obj: Object) -> Evidence:
     data = msgspec.convert((obj.get("binaryData") or {}).get(_FIELD, ""), bytes)
     try:
         return msgspec.json.decode(gzip.decompress(data), type=Evidence)
-    except (OSError, EOFError, msgspec.MsgspecError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise ValueError(f"no evidence that can be read: {error}") from error
 
 

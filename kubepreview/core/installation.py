@@ -28,6 +28,7 @@ from kubepreview.core.wire import Object
 
 DEFAULT_IMAGE: Final = f"ghcr.io/kubepreview/controller:v{__version__}"
 PORT: Final = 8080
+GITHUB_TOKEN_FILE: Final = "/var/run/secrets/kubepreview.dev/github/token"  # noqa: S105 — its path
 
 # Below the default of 0, so that anything else goes first; far above what the cluster reserves.
 _PRIORITY: Final = -1000
@@ -36,7 +37,9 @@ _READ: Final = ("get", "list", "watch")
 _WRITE: Final = ("get", "list", "create", "patch", "update", "delete")
 
 
-def objects(image: str = DEFAULT_IMAGE, *, replicas: int = 1, max_previews: int = 0) -> tuple[Object, ...]:
+def objects(
+    image: str = DEFAULT_IMAGE, *, replicas: int = 1, max_previews: int = 0, github_api: str = ""
+) -> tuple[Object, ...]:
     """Everything, in the order of application; removed in the reverse."""
     return tuple(
         _labelled(obj)
@@ -51,10 +54,10 @@ def objects(image: str = DEFAULT_IMAGE, *, replicas: int = 1, max_previews: int 
             own_account(keys.CONTROLLER, keys.SYSTEM_NAMESPACE),
             _controller_role(),
             _controller_binding(),
-            *_lease_rights(),
+            *_rights_at_home(),
             _metrics_service(),
             *gateway_objects.objects(image),
-            deployment(image, replicas, max_previews),
+            deployment(image, replicas, max_previews, github_api),
         )
     )
 
@@ -128,9 +131,13 @@ def _controller_role() -> Object:
     )
 
 
-def _lease_rights() -> tuple[Object, Object]:
-    """To lead, beside others."""
-    rules = [rule("coordination.k8s.io", ["leases"], ("get", "create", "update", "patch"))]
+def _rights_at_home() -> tuple[Object, Object]:
+    """To lead, beside others, and to put on record what the brakes hold."""
+    rules = [
+        rule("coordination.k8s.io", ["leases"], ("get", "create", "update", "patch")),
+        rule("", ["configmaps"], ("create",)),
+        {**rule("", ["configmaps"], ("get", "patch")), "resourceNames": [keys.BRAKE]},
+    ]
     holder = account_ref(keys.CONTROLLER, keys.SYSTEM_NAMESPACE)
     return role_and_binding(keys.CONTROLLER, keys.SYSTEM_NAMESPACE, rules, holder)
 
@@ -165,15 +172,18 @@ def _metrics_service() -> Object:
     }
 
 
-def deployment(image: str, replicas: int, max_previews: int) -> Object:
+def deployment(image: str, replicas: int, max_previews: int, github_api: str) -> Object:
     """The controller. One replica acts at a time; more of them only shorten a failover."""
+    chosen = {"--max-previews": max_previews, "--github-api": github_api}
+    token_folder, _, _ = GITHUB_TOKEN_FILE.rpartition("/")
     process = Process(
         name=keys.CONTROLLER,
         namespace=keys.SYSTEM_NAMESPACE,
         container="controller",
-        args=("controller", *((f"--max-previews={max_previews}",) if max_previews else ())),
+        args=("controller", *(f"{flag}={value}" for flag, value in chosen.items() if value)),
         ports={"http": PORT},
         health_port="http",
         memory=("96Mi", "256Mi"),
+        secrets={keys.GITHUB_SECRET: token_folder},
     )
     return own_deployment(process, image, replicas)

@@ -47,6 +47,10 @@ CONTROLLER: Final = "kubepreview-controller"
 # What answers for sleeping previews, in a namespace of its own: nothing is there but it and its Ingresses.
 GATEWAY_NAMESPACE: Final = "kubepreview-gateway"
 GATEWAY: Final = "kubepreview-gateway"
+# There, too: the record of what is not deleted because too much would go at once.
+BRAKE: Final = "kubepreview-brake"
+# There, too: the token with which pull requests are read, in a Secret that the platform team makes.
+GITHUB_SECRET: Final = "kubepreview-github"  # noqa: S105 — its name
 PRIORITY_CLASS: Final = "kubepreview"
 # In every preview's namespace: the identity under which the pull request's objects are applied.
 DEPLOYER: Final = "kubepreview-deployer"

@@ -101,8 +101,13 @@ class PreviewSpec(Wire, frozen=True, kw_only=True):
         Meta(description="Closed tears down; to open again takes a later revision.observedAt."),
     ] = "Open"
     state_reason: Annotated[
-        Literal["Requested", "Expired"],
-        Meta(description="Why it is in this state: somebody asked for it, or it was not used any more."),
+        Literal["Requested", "Expired", "PullRequestClosed"],
+        Meta(
+            description=(
+                "Why it is in this state: somebody asked for it, it was not used any more, or GitHub said "
+                "that the pull request is closed."
+            )
+        ),
     ] = "Requested"
     lifetime: Lifetime | None = None
     test: TestResult | None = None

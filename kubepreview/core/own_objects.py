@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from kubepreview import __version__
 from kubepreview.core.wire import Object
@@ -22,7 +22,10 @@ _USER: Final = 65532
 
 
 class Process(Struct, frozen=True, kw_only=True):
-    """One process: `args` of `kubepreview`, its ports by name, and its memory as (request, limit)."""
+    """One process: `args` of `kubepreview`, its ports by name, and its memory as (request, limit).
+
+    `secrets`: where those of its namespace are mounted that somebody may have made; it runs without them.
+    """
 
     name: str
     namespace: str
@@ -33,6 +36,7 @@ class Process(Struct, frozen=True, kw_only=True):
     memory: tuple[str, str]
     # Kubernetes' own default.
     grace_s: int = 30
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 def selector(name: str) -> dict[str, str]:
@@ -122,7 +126,13 @@ def own_deployment(process: Process, image: str, replicas: int) -> Object:
                     },
                     "containers": [_container(process, image)],
                     # The one place that can be written: for the language's temporary files.
-                    "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
+                    "volumes": [
+                        {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+                        *(
+                            {"name": name, "secret": {"secretName": name, "optional": True}}
+                            for name in process.secrets
+                        ),
+                    ],
                 },
             },
         },
@@ -147,7 +157,10 @@ def _container(process: Process, image: str) -> Object:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - in the container
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - in the container
+            *({"name": name, "mountPath": path, "readOnly": True} for name, path in process.secrets.items()),
+        ],
     }
 
 

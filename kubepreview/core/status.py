@@ -37,6 +37,14 @@ from kubepreview.core.wire import Truth
 _MAX_MESSAGE: Final = 4096
 
 
+# What the receipt begins with, by spec.stateReason.
+_WHY_CLOSED: Final = {
+    "Requested": "closed",
+    "Expired": "expired",
+    "PullRequestClosed": "closed, because its pull request is",
+}
+
+
 class Said(Struct, frozen=True):
     """A condition without its times."""
 
@@ -361,7 +369,7 @@ def _seen_gone(before: dt.datetime | None, now: dt.datetime, *, is_left: bool) -
 
 
 def _closing_message(preview: Preview, receipt: Receipt | None, *, is_gone: bool) -> str:
-    why = "expired" if preview.spec.state_reason == "Expired" else "closed"
+    why = _WHY_CLOSED[preview.spec.state_reason]
     if receipt is None:
         return f"{why} before anything was built"
     if is_gone:

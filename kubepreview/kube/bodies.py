@@ -21,7 +21,7 @@ def decode(body: bytes, *, what: str) -> Object:
     """The JSON object an apiserver answers with; NoAnswer if it is anything else."""
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except ValueError as error:
         said = body[:200].decode(errors="replace")
         raise NoAnswer(f"{what}: answered with no JSON object: {said!r}") from error
 

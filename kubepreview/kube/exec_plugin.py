@@ -81,7 +81,7 @@ async def run(plugin: ExecPlugin, credentials: Credentials) -> Granted:
 def _read(plugin: ExecPlugin, printed: bytes) -> Granted:
     try:
         credential = msgspec.json.decode(printed, type=_ExecCredential)
-    except msgspec.MsgspecError as error:
+    except ValueError as error:
         raise _failed(plugin, f"did not print an ExecCredential: {error}") from error
     if credential.kind != "ExecCredential" or credential.api_version != plugin.api_version:
         got = f"{credential.kind} of {credential.api_version}"

@@ -154,7 +154,7 @@ async def _refusal(request: Outgoing, answer: Incoming) -> Unreachable | errors.
     body = await answer.read()
     try:
         status = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except ValueError:
         status = None
     if not errors.is_status(status):
         said = body[:200].decode(errors="replace").strip()

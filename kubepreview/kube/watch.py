@@ -159,7 +159,7 @@ class Reflector(Generic[T]):
     def _object(self, key: Key, raw: msgspec.Raw) -> T:
         try:
             return self._decode(raw)
-        except msgspec.MsgspecError as error:
+        except ValueError as error:
             where = "/".join(part for part in key if part)
             raise Failed(f"watch {self._path}: cannot read {self._resource.kind} {where}: {error}") from error
 
@@ -171,5 +171,5 @@ class Reflector(Generic[T]):
     def _parse(self, decoder: msgspec.json.Decoder[P], body: bytes) -> P:
         try:
             return decoder.decode(body)
-        except msgspec.MsgspecError as error:
+        except ValueError as error:
             raise NoAnswer(f"watch {self._path}: not what an apiserver says: {error}") from error

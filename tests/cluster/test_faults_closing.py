@@ -100,7 +100,8 @@ def _held(team: Team) -> float:
     pod, _ = controller(team.cluster)
     path = f"/api/v1/namespaces/{keys.SYSTEM_NAMESPACE}/pods/{pod}:8080/proxy/metrics"
     said = kubectl(team.cluster, "get", "--raw", path, check=False)
-    values = [line.split()[1] for line in said.splitlines() if line.startswith("kubepreview_orphans_held ")]
+    name = 'kubepreview_brake_held{brake="namespaces"} '
+    values = [line.split()[1] for line in said.splitlines() if line.startswith(name)]
     return float(values[0]) if values else 0.0
 
 
@@ -110,11 +111,8 @@ def _log(team: Team) -> list[str]:
 
 
 @pytest.mark.timeout(300)
-def test_many_namespaces_without_a_preview_are_held_and_few_are_ended(team: Team) -> None:
-    """Four at once are more likely a mistake than a wish: metric and log say so, and nothing is deleted.
-
-    With one of them gone by hand the others are few, and are ended without being asked for.
-    """
+def test_many_namespaces_without_a_preview_are_held_until_somebody_lets_them_go(team: Team) -> None:
+    """Four at once are more likely a mistake than a wish: metric, log and `kubepreview brake` say so."""
     # One of them runs pods, which do not keep it either.
     pods = {_ORPHANS[-1]: application(team.image(_COMMIT))[:1]}
     with ThreadPoolExecutor() as pool:
@@ -125,16 +123,22 @@ def test_many_namespaces_without_a_preview_are_held_and_few_are_ended(team: Team
     previews = [f"pr-{number}" for number in _ORPHANS]
     kubectl(team.cluster, "delete", "preview", *previews, f"--namespace={CONTROL_NAMESPACE}")
     eventually(lambda: _held(team) == len(_ORPHANS), "the brake holds")
-    held = [json.loads(line) for line in _log(team) if "too many namespaces without a Preview" in line]
+    held = [json.loads(line) for line in _log(team) if "so many would be deleted at once" in line]
+    shown = team.type("brake").out
     kept = spaces & set(team.names("namespace"))
-    by_hand = _space(_ORPHANS[0])
-    kubectl(team.cluster, "delete", "namespace", by_hand)
-    eventually(lambda: not spaces & set(team.names("namespace")), "the others are ended", timeout_s=120)
+    released = team.type("brake", "--release")
+    eventually(lambda: not spaces & set(team.names("namespace")), "they are ended", timeout_s=120)
     eventually(lambda: _held(team) == 0, "the metric says that nothing is held")
 
     assert kept == spaces
-    assert set(held[-1]["orphans"]) == spaces
-    assert "cure" in held[-1]
+    for number in _ORPHANS:
+        told = f"{_space(number)}, of Preview {CONTROL_NAMESPACE}/pr-{number}"
+        assert told in held[-1]["held"]
+        assert told in shown.splitlines()
+    assert "kubepreview brake --release" in held[-1]["cure"]
+    assert released.code == 0, released.err
+    assert "4 are let go" in released.err
+    assert team.type("brake").out == ""
 
 
 def test_a_foreign_namespace_is_neither_taken_nor_deleted(team: Team) -> None:

@@ -137,6 +137,9 @@ def test_image_replicas_limit_and_version_are_in_the_deployment() -> None:
     assert deployment["spec"]["replicas"] == 2
     assert container["image"].endswith("@sha256:ab")
     assert container["args"] == ["controller", "--max-previews=9"]
+    assert installation.deployment("c", 1, 0, "https://github.example.com/api/v3")["spec"]["template"][
+        "spec"
+    ]["containers"][0]["args"] == ["controller", "--github-api=https://github.example.com/api/v3"]
     assert deployment["metadata"]["labels"][own_objects.VERSION_LABEL] == __version__
 
 

@@ -17,8 +17,9 @@ SILENCE = b"\0"
 
 
 def answer(code: int, body: object, *headers: str) -> bytes:
-    """One HTTP answer; a mapping is sent as JSON, text as a page."""
-    content = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
+    """One HTTP answer; a mapping is sent as JSON, text as a page, bytes as they are."""
+    text = body.encode() if isinstance(body, str) else body
+    content = text if isinstance(text, bytes) else msgspec.json.encode(text)
     head = [f"HTTP/1.1 {code} Odd", f"Content-Length: {len(content)}", *headers]
     return "\r\n".join([*head, "", ""]).encode() + content
 

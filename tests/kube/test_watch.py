@@ -266,14 +266,15 @@ async def test_an_object_that_cannot_be_read_is_told_by_name(client: Client, nam
         await reflector.run()
 
 
-async def test_a_line_that_is_no_event_is_trouble() -> None:
+@pytest.mark.parametrize("line", [b"<html>\n", b'{"type": "\x80"}\n'], ids=["a page", "no text"])
+async def test_a_line_that_is_no_event_is_trouble(line: bytes) -> None:
     """What is no apiserver's, in the middle of a watch, breaks the watch and nothing else."""
     page = {
         "metadata": {"resourceVersion": "1"},
         "items": [{"metadata": {"name": "a", "resourceVersion": "1"}}],
     }
     async with (
-        odd_server(answer(200, page), answer(200, "<html>\n")) as odd,
+        odd_server(answer(200, page), answer(200, line)) as odd,
         Client(odd.credentials) as client,
     ):
         reflector = Reflector[Object](client, CONFIGMAPS, namespace="x")

@@ -28,11 +28,12 @@ _COME_UP_S = 60.0
 
 @dataclass
 class Outside:
-    """One controller process after another. `log` is where all of them write."""
+    """One controller process after another. `flags`: beside the usual ones. `log`: where all write."""
 
     identity: str
     kubeconfig: Path
     log: Path
+    flags: tuple[str, ...] = ()
     starts: int = 0
     _process: asyncio.subprocess.Process | None = None
     _started: asyncio.Event = field(default_factory=asyncio.Event)
@@ -69,7 +70,7 @@ class Outside:
         while True:
             with self.log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
-                    *command, f"--identity={self.identity}", "--port=0", stdout=log, stderr=log
+                    *command, f"--identity={self.identity}", "--port=0", *self.flags, stdout=log, stderr=log
                 )
             self.starts += 1
             self._started.set()

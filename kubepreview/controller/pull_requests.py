@@ -1,0 +1,223 @@
+"""Reads the pull request of every open preview, closes those whose is over, and tells what is known.
+
+Each is read at an interval, and at once when its Preview is new or was written to: whoever wrote may have
+been late. Where GitHub does not answer, nobody else is asked about for a while, and nothing is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from kubepreview.controller.brakes import BrakeRecord
+from kubepreview.controller.tools import Tools
+from kubepreview.controller.watches import KnownPreview, Watches
+from kubepreview.core import brake, conditions, keys, pull_requests
+from kubepreview.core.model import Preview
+from kubepreview.core.pull_requests import NotFound, PullRequestRef, Seen, Standing, Told, Unread
+from kubepreview.errors import KubepreviewError
+from kubepreview.github.client import GitHub, RateLimited
+from kubepreview.kube.errors import ObjectNotFound, WriteConflict
+from kubepreview.kube.resources import PREVIEWS
+from kubepreview.kube.retry import Backoff
+from kubepreview.kube.store import Key
+
+_TICK_S: Final = 1.0
+# Of its status, the one condition that is written here and nowhere else.
+_MANAGER: Final = f"{keys.MANAGER}-pull-requests"
+_FIRST_PAUSE_S: Final = 5.0
+# After so many intervals without an answer what was known is not taken for true any more.
+_PATIENCE: Final = 3
+# Those that were closed in this time count as of one pass: what comes one by one is not less of a mistake.
+_ONE_PASS_S: Final = 600.0
+_HELD: Final = f"so many would be closed at once that somebody should look first; {brake.CURE}"
+
+
+class _Attempt(Struct, frozen=True, order=True):
+    """When it was read last, of this process's clock, and which version of its spec that was for."""
+
+    at: float = -1.0
+    uid: str = ""
+    generation: int = 0
+
+
+class PullRequests:
+    """Read while this replica leads."""
+
+    def __init__(self, watches: Watches, github: GitHub, interval_s: float) -> None:
+        self._watches = watches
+        self._github = github
+        self._interval_s = interval_s
+        self._standings: dict[Key, Standing] = {}
+        self._attempts: dict[Key, _Attempt] = {}
+        self._closed_at: deque[float] = deque()
+        self._brake = BrakeRecord("pull-requests")
+        self._quiet_until = 0.0
+        self._backoff = Backoff(min(_FIRST_PAUSE_S, interval_s), interval_s)
+
+    async def run(self, tools: Tools) -> None:
+        """For ever."""
+        for each in (self._watches.previews, self._watches.projects):
+            await each.synced.wait()
+        while True:
+            try:
+                if self._github.has_token or self._standings:
+                    await self._read_all(tools)
+                    held = await self._close(tools)
+                    await self._tell(tools, held)
+            except KubepreviewError as error:
+                tools.log.warning("pull requests", error=error.message)
+            await asyncio.sleep(_TICK_S)
+
+    async def _read_all(self, tools: Tools) -> None:
+        """Those that are due, the one that has waited longest first."""
+        self._forget()
+        if self._now() < self._quiet_until:
+            return
+        for key, known in sorted(self._due(), key=lambda each: self._attempt(each[0])):
+            self._attempts[key] = _Attempt(self._now(), known.metadata.uid, known.metadata.generation)
+            try:
+                result = await self._read(self._ref(key, known))
+            except KubepreviewError as error:
+                self._fall_silent(error, tools)
+                return
+            self._backoff.reset()
+            self._learn(key, result, tools.now())
+
+    async def _read(self, asked: PullRequestRef) -> Seen | Unread:
+        answer = await self._github.get(f"/repos/{asked.repository}/pulls/{asked.number}")
+        result = pull_requests.read(asked, answer.code, answer.body, has_moved=answer.has_moved)
+        if not isinstance(result, NotFound):
+            return result
+        answer = await self._github.get(f"/repos/{asked.repository}/issues/{asked.number}")
+        return pull_requests.read_missing(asked, answer.code)
+
+    def _fall_silent(self, error: KubepreviewError, tools: Tools) -> None:
+        """Who does not answer about one is not asked about the others."""
+        pause_s = error.pause_s if isinstance(error, RateLimited) else self._backoff.next_s()
+        self._quiet_until = self._now() + pause_s
+        tools.log.warning("GitHub gives no answer", error=error.message, again_after_s=round(pause_s, 1))
+        for key, _ in self._open():
+            self._learn(key, Unread(why=error.message), tools.now())
+
+    def _learn(self, key: Key, result: Seen | Unread, now: dt.datetime) -> None:
+        self._standings[key] = self._standings.get(key, Standing()).after(result, now)
+
+    async def _close(self, tools: Tools) -> frozenset[str]:
+        """Close those whose pull request is over. The UIDs of those that the brake holds are returned."""
+        over = {known.metadata.uid: (key, known) for key, known in self._open() if self._ends(key, known)}
+        words = {uid: self._words(key, known) for uid, (key, known) in over.items()}
+        through = await self._brake.let_through(tools, words, len(list(self._open())), self._closed_lately())
+        for uid in through:
+            await self._close_one(tools, over[uid][0], uid)
+        return frozenset(over) - through
+
+    async def _close_one(self, tools: Tools, key: Key, uid: str) -> None:
+        """Not if anything was written to it since it was read."""
+        found = await tools.cluster.find(PREVIEWS, key[1], key[0])
+        seen = self._standings[key].seen
+        if found is None or seen is None:
+            return
+        preview = msgspec.convert(found, Preview)
+        is_open = preview.spec.state == "Open" and preview.metadata.uid == uid
+        if not is_open or not pull_requests.ends(preview.spec.revision.observed_at, seen):
+            return
+        version = {"uid": uid, "resourceVersion": preview.metadata.resource_version}
+        patch = {"metadata": version, "spec": pull_requests.closing(preview.spec.revision.observed_at, seen)}
+        try:
+            await tools.cluster.patch(PREVIEWS, key[1], patch, key[0])
+        except (WriteConflict, ObjectNotFound):
+            return
+        self._closed_at.append(self._now())
+        tools.log.info("preview closed", preview="/".join(key), pull_request=seen.state)
+
+    async def _tell(self, tools: Tools, held: frozenset[str]) -> None:
+        """What is known, in the status of each."""
+        patience = dt.timedelta(seconds=_PATIENCE * self._interval_s)
+        for key, known in self._watches.previews.store.items():
+            said = known.condition(conditions.PULL_REQUEST_OPEN)
+            if not known.is_open:
+                if said:
+                    await self._write(tools, key, known, None)
+                continue
+            standing = self._standings.get(key, Standing())
+            told = pull_requests.told(
+                standing,
+                tools.now(),
+                patience,
+                held=_HELD if known.metadata.uid in held else "",
+                is_kept=not self._ends(key, known),
+            )
+            if told and (
+                said is None or (said.status, said.reason, said.message) != msgspec.structs.astuple(told)
+            ):
+                await self._write(tools, key, known, told)
+
+    async def _write(self, tools: Tools, key: Key, known: KnownPreview, told: Told | None) -> None:
+        said = known.condition(conditions.PULL_REQUEST_OPEN)
+        status: dict[str, Any] = {}
+        if told:
+            is_same = said is not None and said.status == told.status
+            since = said.last_transition_time if said and is_same else msgspec.to_builtins(tools.now())
+            condition = {
+                "type": conditions.PULL_REQUEST_OPEN,
+                **msgspec.to_builtins(told),
+                "observedGeneration": known.metadata.generation,
+                "lastTransitionTime": since,
+            }
+            status = {"conditions": [condition]}
+        metadata = {"name": key[1], "namespace": key[0], "uid": known.metadata.uid}
+        identity = {"apiVersion": keys.API_VERSION, "kind": "Preview", "metadata": metadata}
+        try:
+            await tools.cluster.apply({**identity, "status": status}, manager=_MANAGER, subresource="status")
+        except (WriteConflict, ObjectNotFound):
+            return
+
+    def _ends(self, key: Key, known: KnownPreview) -> bool:
+        standing = self._standings.get(key, Standing())
+        if standing.seen is None or standing.silent_since:
+            return False
+        return pull_requests.ends(known.spec.revision.observed_at, standing.seen)
+
+    def _words(self, key: Key, known: KnownPreview) -> str:
+        seen = self._standings[key].seen
+        return f"{'/'.join(key)} ({self._ref(key, known)} is {seen.state.lower() if seen else 'unknown'})"
+
+    def _open(self) -> Iterator[tuple[Key, KnownPreview]]:
+        """The open previews of known projects: of others it is not known whose pull request they are."""
+        for key, known in self._watches.previews.store.items():
+            if known.is_open and (key[0], known.spec.project) in self._watches.projects.store:
+                yield key, known
+
+    def _due(self) -> Iterator[tuple[Key, KnownPreview]]:
+        for key, known in self._open():
+            last = self._attempt(key)
+            is_news = (last.uid, last.generation) != (known.metadata.uid, known.metadata.generation)
+            if is_news or self._now() - last.at >= self._interval_s:
+                yield key, known
+
+    def _attempt(self, key: Key) -> _Attempt:
+        return self._attempts.get(key, _Attempt())
+
+    def _ref(self, key: Key, known: KnownPreview) -> PullRequestRef:
+        project = self._watches.projects.store[key[0], known.spec.project]
+        return PullRequestRef(repository=project.spec.repository, number=known.spec.pull_request.number)
+
+    def _closed_lately(self) -> int:
+        while self._closed_at and self._now() - self._closed_at[0] > _ONE_PASS_S:
+            self._closed_at.popleft()
+        return len(self._closed_at)
+
+    def _forget(self) -> None:
+        is_open = dict(self._open())
+        self._standings = {key: value for key, value in self._standings.items() if key in is_open}
+        self._attempts = {key: value for key, value in self._attempts.items() if key in is_open}
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,186 @@
+"""One question at a time, with a memory of what was answered: GitHub asks for both."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import ssl
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import httpx2
+from msgspec import Struct
+
+from kubepreview import __version__
+from kubepreview.errors import Refused, Unreachable
+
+API: Final = "https://api.github.com"
+
+_TIMEOUT_S: Final = 10.0
+# A pull request's answer has some 30 KiB.
+_MAX_BYTES: Final = 2 * 1024 * 1024
+_MOST_HOPS: Final = 3
+_MOST_REMEMBERED: Final = 2000
+_REDIRECTS: Final = frozenset(
+    {HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT}
+)
+# "If you exceed a secondary rate limit and there is no Retry-After, wait for at least one minute."
+_PAUSE_S: Final = 60.0
+_LONGEST_PAUSE_S: Final = 3600.0
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """A whole answer. `has_moved`: GitHub led on to another of its addresses."""
+
+    code: int
+    body: bytes
+    has_moved: bool = False
+
+
+class RateLimited(Unreachable):
+    """There were too many requests; `pause_s` is how long GitHub wants none."""
+
+    def __init__(self, message: str, pause_s: float) -> None:
+        super().__init__(message)
+        self.pause_s = pause_s
+
+
+class _Remembered(Struct, frozen=True):
+    etag: str
+    answer: Answer
+
+
+class GitHub:
+    """A client of one API. `token_file` is read for every request: a token that is renewed is seen."""
+
+    def __init__(self, api: str, token_file: Path, *, timeout_s: float = _TIMEOUT_S) -> None:
+        self._api = httpx2.URL(api.rstrip("/") + "/")
+        self._token_file = token_file
+        self._remembered: dict[str, _Remembered] = {}
+        self._timeout_s = timeout_s
+        self._client = httpx2.AsyncClient(
+            verify=ssl.create_default_context(), timeout=timeout_s, follow_redirects=False
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._client.aclose()
+
+    @property
+    def has_token(self) -> bool:
+        """Whether there is a token to ask with."""
+        return self._token_file.is_file()
+
+    async def get(self, path: str) -> Answer:
+        """The answer to a GET below the API's address; what has not changed is answered from memory.
+
+        Raises RateLimited, Refused when the token is not taken, Unreachable for no usable answer.
+        """
+        url, has_moved = self._api.join(path.lstrip("/")), False
+        for _ in range(_MOST_HOPS):
+            response, body = await self._send(url)
+            self._check(response, url)
+            if response.status_code not in _REDIRECTS:
+                return self._remember(str(url), response, body, has_moved=has_moved)
+            url, has_moved = self._next(url, response.headers.get("location", "")), True
+        raise Unreachable(f"{url} leads on and on")
+
+    async def _send(self, url: httpx2.URL) -> tuple[httpx2.Response, bytes]:
+        body = b""
+        try:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                self._client.stream("GET", url, headers=self._headers(str(url))) as response,
+            ):
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > _MAX_BYTES:
+                        raise Unreachable(f"{url} answers more than {_MAX_BYTES} bytes")
+        except (TimeoutError, httpx2.TimeoutException) as error:
+            raise Unreachable(f"{url} gives no answer in {self._timeout_s:g} s") from error
+        except httpx2.RequestError as error:
+            raise Unreachable(f"{url} cannot be read: {error}") from error
+        return response, body
+
+    def _headers(self, url: str) -> Mapping[str, str]:
+        headers = {
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+            "User-Agent": f"kubepreview/{__version__}",
+            "Authorization": f"Bearer {self._token()}",
+        }
+        if url in self._remembered:
+            headers["If-None-Match"] = self._remembered[url].etag
+        return headers
+
+    def _token(self) -> str:
+        try:
+            token = self._token_file.read_text().strip()
+        except OSError as error:
+            raise Refused(f"the token for GitHub cannot be read: {error}") from error
+        if not token.isascii() or not token.isprintable() or " " in token or not token:
+            raise Refused(f"{self._token_file} holds no token")
+        return token
+
+    def _check(self, response: httpx2.Response, url: httpx2.URL) -> None:
+        code, headers = response.status_code, response.headers
+        is_limited = headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers
+        if code == HTTPStatus.TOO_MANY_REQUESTS or (code == HTTPStatus.FORBIDDEN and is_limited):
+            pause_s = _pause_s(headers)
+            raise RateLimited(f"GitHub wants no request for {math.ceil(pause_s)} s", pause_s)
+        if code == HTTPStatus.UNAUTHORIZED:
+            raise Refused(f"{url.host} does not take the token", hint="renew the Secret that it is read from")
+        if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Unreachable(f"{url} answers {code}")
+        media = headers.get("content-type", "").partition(";")[0].strip()
+        if code == HTTPStatus.OK and media not in ("application/json", "application/vnd.github+json"):
+            raise Unreachable(f"{url} answers with {media or 'no content type'} instead of JSON")
+
+    def _next(self, url: httpx2.URL, location: str) -> httpx2.URL:
+        try:
+            target = url.join(location)
+        except httpx2.InvalidURL as error:
+            raise Unreachable(f"{url} leads to {location!r}, no address") from error
+        if (target.scheme, target.netloc) != (self._api.scheme, self._api.netloc):
+            raise Unreachable(f"{url} leads to another server, {target.host}")
+        return target
+
+    def _remember(self, url: str, response: httpx2.Response, body: bytes, *, has_moved: bool) -> Answer:
+        if response.status_code == HTTPStatus.NOT_MODIFIED and url in self._remembered:
+            return self._remembered[url].answer
+        answer = Answer(code=response.status_code, body=body, has_moved=has_moved)
+        self._remembered.pop(url, None)
+        if response.status_code == HTTPStatus.OK and (etag := response.headers.get("etag")):
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
+            self._remembered[url] = _Remembered(etag, answer)
+        return answer
+
+
+def _pause_s(headers: httpx2.Headers) -> float:
+    """Retry-After in seconds, or until the primary limit is reset by GitHub's own clock, or a minute."""
+    asked = headers.get("retry-after", "")
+    if asked.isdecimal():
+        return min(float(asked), _LONGEST_PAUSE_S)
+    reset, now = headers.get("x-ratelimit-reset", ""), headers.get("date", "")
+    if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
+        return min(max(float(reset) - _seconds(now), 1.0), _LONGEST_PAUSE_S)
+    return _PAUSE_S
+
+
+def _seconds(date: str) -> float:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return math.inf

@@ -1,0 +1,1 @@
+"""A GitHub that stands in for the real one, held to GitHub's own description, and what is read from it."""

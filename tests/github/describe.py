@@ -1,0 +1,68 @@
+"""Cuts GitHub's own description of its API down to what is used here.
+
+    npm pack @octokit/openapi@23.0.2 && tar xzf octokit-openapi-23.0.2.tgz
+    python -m tests.github.describe package/generated/api.github.com.json
+
+writes `description.json` beside this file. The description is GitHub's, published under the MIT licence.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+DESCRIPTION: Final = Path(__file__).with_name("description.json")
+USED: Final = (
+    ("get", "/repos/{owner}/{repo}/pulls/{pull_number}"),
+    ("get", "/repos/{owner}/{repo}/issues/{issue_number}"),
+)
+# Prose, which is neither checked nor needed.
+_LEFT_OUT: Final = frozenset({"description", "summary", "externalDocs", "x-github"})
+
+
+def cut(whole: dict[str, Any]) -> dict[str, Any]:
+    """The operations that are used, and every component that they refer to, to the last."""
+    paths: dict[str, Any] = {}
+    for method, path in USED:
+        paths.setdefault(path, {})[method] = _bare(whole["paths"][path][method])
+    components: dict[str, dict[str, Any]] = {}
+    todo = list(_references(paths))
+    while todo:
+        _, _, kind, name = todo.pop().split("/", 3)
+        if name not in components.setdefault(kind, {}):
+            found = whole["components"][kind][name]
+            # An example is data: what looks like prose there is what GitHub would answer.
+            components[kind][name] = found if kind == "examples" else _bare(found)
+            todo += _references(components[kind][name])
+    info = {key: whole["info"][key] for key in ("title", "version", "license")}
+    return {"openapi": whole["openapi"], "info": info, "paths": paths, "components": components}
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)
+
+
+def _bare(node: Any) -> Any:
+    if isinstance(node, dict):
+        # A property may bear the name of a piece of prose, and is an object then.
+        kept = {k: v for k, v in node.items() if not (k in _LEFT_OUT and not _is_schema(k, v))}
+        return {key: _bare(value) for key, value in kept.items()}
+    return [_bare(value) for value in node] if isinstance(node, list) else node
+
+
+def _is_schema(key: str, value: Any) -> bool:
+    return key == "description" and isinstance(value, dict)
+
+
+if __name__ == "__main__":
+    DESCRIPTION.write_text(json.dumps(cut(json.loads(Path(sys.argv[1]).read_text())), sort_keys=True) + "\n")

@@ -1,0 +1,91 @@
+"""GitHub's own description of the API, as schemas that a request and an answer are held against."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+
+from tests.github.describe import DESCRIPTION
+
+
+class Contradiction(AssertionError):
+    """Something was said that the description does not allow."""
+
+
+def example(name: str) -> dict[str, Any]:
+    """One of the description's own examples, to be changed at will."""
+    found: dict[str, Any] = copy.deepcopy(_description()["components"]["examples"][name]["value"])
+    return found
+
+
+def check_request(method: str, template: str, parameters: Mapping[str, str]) -> None:
+    """The operation exists, and its parameters are all there and well formed."""
+    operation = _operation(method, template)
+    for reference in operation["parameters"]:
+        each = _resolved(reference)
+        if each["in"] != "path":
+            continue
+        value: Any = parameters[each["name"]]
+        if each["schema"]["type"] == "integer":
+            value = int(value)
+        _hold(each["schema"], value, f"parameter {each['name']} of {method} {template}")
+
+
+def check_answer(method: str, template: str, code: int, body: Any) -> None:
+    """The operation may answer so, and the body is as it says."""
+    answers = _operation(method, template)["responses"]
+    if str(code) not in answers:
+        raise Contradiction(f"{method} {template} never answers {code}, but {sorted(answers)}")
+    content = _resolved(answers[str(code)]).get("content", {})
+    if "application/json" in content:
+        _hold(content["application/json"]["schema"], body, f"the answer {code} of {method} {template}")
+
+
+def _operation(method: str, template: str) -> dict[str, Any]:
+    found: dict[str, Any] = _description()["paths"].get(template, {}).get(method.lower())
+    if found is None:
+        raise Contradiction(f"there is no {method} {template}")
+    return found
+
+
+def _hold(schema: Mapping[str, Any], value: Any, what: str) -> None:
+    whole = {**_plain(schema), "components": _plain(_description()["components"])}
+    problems = [
+        f"{'/'.join(map(str, error.instance_path))}: {error.message}"
+        for error in jsonschema_rs.Draft4Validator(whole).iter_errors(value)
+    ]
+    if problems:
+        raise Contradiction(f"{what}: {'; '.join(problems)}")
+
+
+def _plain(node: Any) -> Any:
+    """OpenAPI 3.0 says `nullable` where JSON Schema has a type or an alternative."""
+    if isinstance(node, list):
+        return [_plain(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: _plain(value) for key, value in node.items() if key != "examples"}
+    if plain.pop("nullable", False) is True:
+        return {"anyOf": [plain, {"type": "null"}]}
+    return plain
+
+
+def _resolved(node: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in node:
+        return node
+    found: Any = _description()
+    for step in node["$ref"].removeprefix("#/").split("/"):
+        found = found[step]
+    resolved: dict[str, Any] = found
+    return resolved
+
+
+@cache
+def _description() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(DESCRIPTION.read_text())
+    return found

@@ -1,0 +1,151 @@
+"""What is read of a pull request from GitHub, and that a fault is never taken for an answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kubepreview.core import pull_requests
+from kubepreview.core.pull_requests import NotFound, PullRequestRef, Seen, Unread
+from kubepreview.errors import KubepreviewError, Refused, Unreachable
+from kubepreview.github.client import GitHub, RateLimited
+from tests.github import standin
+from tests.github.standin import FAULTS, TOKEN, Fault, StandIn
+
+_AT = dt.datetime(2026, 3, 4, 5, 6, 7, tzinfo=dt.UTC)
+_NUMBER = 7
+_ONE = PullRequestRef(repository="acme/rapidrar", number=_NUMBER)
+
+
+@pytest.fixture
+def github() -> Iterator[StandIn]:
+    """GitHub, with one pull request that is open."""
+    with standin.serving() as serving:
+        serving.open(_ONE.repository, _NUMBER, _AT)
+        yield serving
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> Path:
+    """The file that holds the token."""
+    path = tmp_path / "token"
+    path.write_text(TOKEN + "\n")
+    return path
+
+
+async def _read(client: GitHub, asked: PullRequestRef = _ONE) -> Seen | Unread:
+    answer = await client.get(f"/repos/{asked.repository}/pulls/{asked.number}")
+    result = pull_requests.read(asked, answer.code, answer.body, has_moved=answer.has_moved)
+    if isinstance(result, NotFound):
+        answer = await client.get(f"/repos/{asked.repository}/issues/{asked.number}")
+        return pull_requests.read_missing(asked, answer.code)
+    return result
+
+
+async def test_each_state_is_read(github: StandIn, token: Path) -> None:
+    """Open, closed, merged and deleted, with the time of the last change."""
+    later = _AT + dt.timedelta(hours=1)
+    seen = []
+    async with GitHub(github.url, token) as client:
+        seen.append(await _read(client))
+        github.close(_ONE.repository, _NUMBER, later)
+        seen.append(await _read(client))
+        github.close(_ONE.repository, _NUMBER, later, merged=True)
+        seen.append(await _read(client))
+        github.delete(_ONE.repository, _NUMBER)
+        seen.append(await _read(client))
+
+    assert seen == [
+        Seen(state="Open", changed_at=_AT),
+        Seen(state="Closed", changed_at=later),
+        Seen(state="Merged", changed_at=later),
+        Seen(state="Deleted"),
+    ]
+
+
+async def test_what_has_not_changed_is_asked_for_and_not_sent_again(github: StandIn, token: Path) -> None:
+    """An answer that GitHub does not count."""
+    async with GitHub(github.url, token) as client:
+        assert await _read(client) == await _read(client)
+
+    assert github.not_modified == 1
+
+
+async def test_a_renamed_repository_is_followed(github: StandIn, token: Path) -> None:
+    """GitHub leads to the new name."""
+    github.moved[_ONE.repository] = f"{github.url}/repos/acme/renamed"
+    github.close("acme/renamed", _NUMBER, _AT)
+
+    async with GitHub(github.url, token) as client:
+        assert await _read(client) == Seen(state="Closed", changed_at=_AT)
+
+
+async def test_nobody_else_gets_the_token(github: StandIn, token: Path) -> None:
+    """Led to another server, it is not followed."""
+    with standin.serving() as elsewhere:
+        github.moved[_ONE.repository] = f"{elsewhere.url}/repos/acme/renamed"
+        async with GitHub(github.url, token) as client:
+            with pytest.raises(Unreachable, match="another server"):
+                await _read(client)
+
+    assert elsewhere.asked == []
+
+
+async def test_what_is_not_there_is_unknown(github: StandIn, token: Path) -> None:
+    """GitHub answers so to whoever may not see it, too."""
+    async with GitHub(github.url, token) as client:
+        found = await _read(client, PullRequestRef(repository=_ONE.repository, number=8))
+
+    assert isinstance(found, Unread)
+    assert "may not see it" in found.why
+    assert github.asked == ["/repos/acme/rapidrar/pulls/8", "/repos/acme/rapidrar/issues/8"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_fault_is_no_answer(github: StandIn, token: Path, fault: Fault) -> None:
+    """Whatever is closed, and whatever was known before."""
+    async with GitHub(github.url, token, timeout_s=1) as client:
+        await _read(client)
+        github.close(_ONE.repository, _NUMBER, _AT)
+        github.fault = fault
+        try:
+            found: object = await _read(client)
+        except KubepreviewError as error:
+            found = error
+
+    assert isinstance(found, (Unread, Unreachable)), found
+    assert TOKEN not in str(found)
+
+
+@pytest.mark.parametrize("fault", ["429", "limit"])
+async def test_a_limit_says_for_how_long(github: StandIn, token: Path, fault: Fault) -> None:
+    """As long as GitHub asks for."""
+    github.fault = fault
+    async with GitHub(github.url, token) as client:
+        with pytest.raises(RateLimited) as limited:
+            await _read(client)
+
+    assert 0 < limited.value.pause_s <= 3
+
+
+@pytest.mark.parametrize("written", ["wrong", "", "two words", "schlüssel"])
+async def test_a_token_that_is_none_is_told(github: StandIn, token: Path, written: str) -> None:
+    """And never sent on in a message."""
+    token.write_text(written)  # noqa: ASYNC240 — a test waits for nobody else
+    async with GitHub(github.url, token) as client:
+        with pytest.raises(Refused) as refused:
+            await _read(client)
+
+    assert not written or written not in refused.value.message.replace(str(token), "")
+
+
+async def test_nobody_there_is_no_answer(token: Path) -> None:
+    """A port where nobody listens."""
+    with standin.serving() as serving:
+        url = serving.url
+    async with GitHub(url, token) as client:
+        with pytest.raises(Unreachable, match="cannot be read"):
+            await _read(client)
