@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests.cluster.faults.outside import Outside
 from tests.cluster.faults.proxy import Fault, Kill, Request
 
 _NUMBER = re.compile(r"[/-]pr-(\d+)(?:/|$)")
@@ -12,41 +14,57 @@ _NUMBER = re.compile(r"[/-]pr-(\d+)(?:/|$)")
 _ELSEWHERE = re.compile(r"/leases/kubepreview-controller$|/log$")
 
 
+@dataclass(frozen=True)
+class Shot:
+    """At the `nth` request of a step, or since the last shot, the controller is killed."""
+
+    nth: int
+    after: bool = False
+
+
 @dataclass
 class Aim:
-    """The `nth` request of a step is where the controller is killed; 0 only counts.
+    """Kills within one step, one after another; with no shot it only counts.
 
-    `struck` is the request that it was killed at; empty while the step has not come that far.
+    `hits`: the requests at which the controller was killed.
     """
 
-    nth: int = 0
-    after: bool = False
-    seen: list[Request] = field(default_factory=list)
-    struck: str = ""
+    shots: Sequence[Shot] = ()
+    seen: int = 0
+    hits: list[str] = field(default_factory=list)
+    _since: int = 0
 
     def judge(self, request: Request) -> Fault | None:
         """Count it, and kill if it is the one."""
-        if self.struck:
+        self.seen += 1
+        self._since += 1
+        if len(self.hits) == len(self.shots):
             return None
-        self.seen.append(request)
-        if len(self.seen) != self.nth:
+        shot = self.shots[len(self.hits)]
+        if self._since != shot.nth:
             return None
-        self.struck = f"{'after' if self.after else 'before'} {request}"
-        return Kill(after=self.after)
+        self._since = 0
+        self.hits.append(f"{'after' if shot.after else 'before'} {request}")
+        return Kill(after=shot.after)
 
 
 @dataclass
 class Aims:
-    """What is aimed at, by the number of the preview; several previews live at once."""
+    """What is aimed at, by the number of the preview; several previews live at once.
 
+    One controller dies of one kill: what else it has sent is passed on.
+    """
+
+    controller: Outside
     by_number: dict[int, Aim] = field(default_factory=dict)
 
     def judge(self, request: Request) -> Fault | None:
         """Of the first that is struck; a request that names no preview belongs to all of them."""
-        if request.is_watch or _ELSEWHERE.search(request.path):
+        if request.is_watch or _ELSEWHERE.search(request.path) or not self.controller.is_alive:
             return None
         named = _NUMBER.search(request.path)
         for number, aim in self.by_number.items():
             if (named is None or int(named[1]) == number) and (fault := aim.judge(request)):
+                self.controller.is_alive = False
                 return fault
         return None

@@ -28,13 +28,17 @@ _COME_UP_S = 60.0
 
 @dataclass
 class Outside:
-    """One controller process after another. `flags`: beside the usual ones. `log`: where all write."""
+    """One controller process after another.
+
+    `flags`: beside the usual ones. `log`: where all write. `is_alive`: one runs that no kill awaits.
+    """
 
     identity: str
     kubeconfig: Path
     log: Path
     flags: tuple[str, ...] = ()
     starts: int = 0
+    is_alive: bool = False
     _process: asyncio.subprocess.Process | None = None
     _started: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -47,6 +51,7 @@ class Outside:
     def kill(self) -> None:
         """End the process that runs now as a crash would; while none runs there is nothing to end."""
         self.send(signal.SIGKILL)
+        self.is_alive = False
 
     def send(self, which: signal.Signals) -> None:
         """Send a signal to the process that runs now."""
@@ -73,6 +78,7 @@ class Outside:
                     *command, f"--identity={self.identity}", "--port=0", *self.flags, stdout=log, stderr=log
                 )
             self.starts += 1
+            self.is_alive = True
             self._started.set()
             try:
                 await self._process.wait()
