@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Final, Self
 
 import httpx2
@@ -29,9 +31,15 @@ _DRAIN_S: Final = 1.5
 
 
 class Prober:
-    """Sends requests to previews; one for the whole process."""
+    """Sends requests to previews; one for the whole process.
+
+    `sent`: how many were sent to a host, without those that failed. `under_way`: those of them that are not
+    answered yet.
+    """
 
     def __init__(self) -> None:
+        self.sent: Counter[str] = Counter()
+        self.under_way: Counter[str] = Counter()
         self._http = httpx2.AsyncClient(
             trust_env=False,
             headers={"user-agent": USER_AGENT, "accept": "*/*", "connection": "close"},
@@ -57,6 +65,26 @@ class Prober:
             timeout=within_s,
         )
         request.extensions["sni_hostname"] = wanted.host
+        with self._counted(wanted.host) as answered:
+            answer = await self._answer(request, shas)
+            if answer.code:
+                answered()
+        return answer
+
+    @contextmanager
+    def _counted(self, host: str) -> Iterator[Callable[[], None]]:
+        """Counted before the ingress can have counted it; not any more if nobody has said `answered`."""
+        is_answered: list[bool] = []
+        self.sent[host] += 1
+        self.under_way[host] += 1
+        try:
+            yield lambda: is_answered.append(True)
+        finally:
+            self.under_way[host] -= 1
+            if not is_answered:
+                self.sent[host] -= 1
+
+    async def _answer(self, request: httpx2.Request, shas: Collection[str]) -> Answer:
         try:
             response = await self._http.send(request, stream=True)
         except httpx2.HTTPError as error:

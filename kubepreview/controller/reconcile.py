@@ -207,7 +207,7 @@ async def _build(  # noqa: PLR0913 — what was decided of it
         sleep=reached.as_recorded(sleep),
         slot=slot,
         queued=queued,
-        unseen=_unseen(accepted.project, tools),
+        visitors=_visitors(accepted.project, tools),
         wanted=asked,
         observed=observed,
         health=judged,
@@ -231,11 +231,15 @@ def _wanted(preview: Preview, accepted: Accepted, sleep: Sleep, queued: str, now
     return replace(asked, sleeper=replace(asked.sleeper, message=queued), lookout=looking)
 
 
-def _unseen(project: ProjectSpec, tools: Tools) -> str:
-    """Why visits are not seen; empty where they are, or where it does not matter."""
+def _visitors(project: ProjectSpec, tools: Tools) -> str:
+    """What is to be said of how visitors are seen; nothing where all is well, or where it does not matter."""
     if project.sleep_after == "Never" or tools.visits.is_settling:
         return ""
-    return tools.visits.trouble(project.route.ingress_namespace)
+    place = project.route.ingress_namespace
+    if trouble := tools.visits.trouble(place):
+        return f"it stays awake: {trouble}"
+    anyone = tools.visits.anyone(place)
+    return f"whoever asks keeps it awake, robots too: {anyone}" if anyone else ""
 
 
 async def _converge(preview: Preview, project: ProjectSpec, asked: Wanted, tools: Tools) -> _Converged:

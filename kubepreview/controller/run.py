@@ -83,7 +83,7 @@ async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
         tools = Tools(
             cluster=cluster.guarded_by(election.check),
             prober=prober,
-            visits=Visits(watches),
+            visits=Visits(watches, prober),
             rooms=Rooms(watches, settings.max_previews),
             metrics=metrics,
             log=log,

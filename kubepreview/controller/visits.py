@@ -3,6 +3,7 @@
 Visits are believed to be seen only where our own requests are: the probe asks each awake preview now and
 then, and what it asked must stand in the log. Where that fails nothing falls asleep, and the reason is told.
 Only the last visit of known hosts is kept. What is read goes back an hour, so that a new leader knows it too.
+Where no log can be had, the metrics of the ingress are taken (`counters`), and anyone counts.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from typing import Final
 
 from msgspec import Struct
 
+from kubepreview.controller.counters import Counters
+from kubepreview.controller.probe import Prober
 from kubepreview.controller.watches import Watches
 from kubepreview.core import accesslog
 from kubepreview.core.accesslog import Format
 from kubepreview.core.agents import is_passive
-from kubepreview.core.ingress import CONTROLLERS
+from kubepreview.core.ingress import CONTROLLERS, Controller
+from kubepreview.core.ingressmetrics import Metrics
 from kubepreview.core.wire import Object
 from kubepreview.errors import KubepreviewError
 from kubepreview.kube.client import Client
@@ -51,7 +55,8 @@ class _Source(Struct, frozen=True):
 class _Place:
     """What is known of the ingress controllers of one namespace."""
 
-    def __init__(self) -> None:
+    def __init__(self, counters: Counters) -> None:
+        self.counters = counters
         self.sources: tuple[_Source, ...] = ()
         self.broken: dict[str, str] = {}
         self.seen_at = -math.inf
@@ -61,8 +66,9 @@ class _Place:
 class Visits:
     """Read while this replica leads."""
 
-    def __init__(self, watches: Watches) -> None:
+    def __init__(self, watches: Watches, prober: Prober) -> None:
         self._watches = watches
+        self._prober = prober
         self._last: dict[Key, dt.datetime] = {}
         self._places: dict[str, _Place] = {}
         self._followed: dict[_Source, asyncio.Task[None]] = {}
@@ -75,10 +81,23 @@ class Visits:
 
     def last(self, preview: Key) -> dt.datetime | None:
         """The last visit, by the clock of whoever wrote the log; None where none is known."""
-        return self._last.get(preview)
+        counted = (place.counters.last.get(preview) for place in self._places.values())
+        return max((at for at in (self._last.get(preview), *counted) if at), default=None)
 
     def trouble(self, ingress_namespace: str) -> str:
         """Why visits through this namespace's ingress are not seen; empty where they are."""
+        of_log = self._trouble_of_log(ingress_namespace)
+        place = self._places.get(ingress_namespace)
+        if not of_log or place is None:
+            return of_log
+        of_counters = place.counters.trouble
+        return of_counters and f"{of_log}; {of_counters}"
+
+    def anyone(self, ingress_namespace: str) -> str:
+        """Why visits are only counted there, so that robots count as people; empty where they are not."""
+        return "" if self.trouble(ingress_namespace) else self._trouble_of_log(ingress_namespace)
+
+    def _trouble_of_log(self, ingress_namespace: str) -> str:
         place = self._places.get(ingress_namespace)
         if place is None:
             return "the access log of the ingress was not looked for yet"
@@ -113,15 +132,21 @@ class Visits:
                 pods = await cluster.list(PODS, namespace)
             except KubepreviewError:
                 continue  # looked for again soon; what is followed is followed
-            place = self._places.setdefault(namespace, _Place())
+            if namespace not in self._places:
+                self._places[namespace] = _Place(Counters(self._watches, self._prober))
+            place = self._places[namespace]
             place.sources = tuple(_sources(pods))
             for source in place.sources:
                 if source not in self._followed:
                     self._followed[source] = group.create_task(self._follow(cluster, source, place))
+            if self._trouble_of_log(namespace):
+                await place.counters.look(_counting(pods), cluster.clock.now)
 
     def _forget(self) -> None:
         known = self._watches.previews.store
         self._last = {key: at for key, at in self._last.items() if key in known}
+        for place in self._places.values():
+            place.counters.forget(lambda key: key not in known)
 
     async def _follow(self, cluster: Client, source: _Source, place: _Place) -> None:
         """Until the pod is gone."""
@@ -170,18 +195,29 @@ class Visits:
                 yield project.passive_agents
 
 
-def _sources(pods: list[Object]) -> Iterator[_Source]:
-    """The containers of known ingress controllers that run."""
+def _running(pods: list[Object]) -> Iterator[tuple[Controller, Object]]:
+    """The pods of known ingress controllers that run."""
     for pod in pods:
         if pod.get("status", {}).get("phase") != "Running":
             continue
-        metadata = pod["metadata"]
-        labels: Mapping[str, str] = metadata.get("labels") or {}
+        labels: Mapping[str, str] = pod["metadata"].get("labels") or {}
         for known in CONTROLLERS:
             key, _, value = known.pods.partition("=")
-            if known.access_log and labels.get(key) == value:
-                container = _container(pod, known.access_log)
-                yield _Source(metadata["namespace"], metadata["name"], container, known.access_log)
+            if labels.get(key) == value:
+                yield known, pod
+
+
+def _sources(pods: list[Object]) -> Iterator[_Source]:
+    for known, pod in _running(pods):
+        if known.access_log:
+            metadata, container = pod["metadata"], _container(pod, known.access_log)
+            yield _Source(metadata["namespace"], metadata["name"], container, known.access_log)
+
+
+def _counting(pods: list[Object]) -> Iterator[tuple[Metrics, Object]]:
+    for known, pod in _running(pods):
+        if known.metrics:
+            yield known.metrics, pod
 
 
 def _container(pod: Object, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -57,8 +57,31 @@ class Known(msgspec.Struct, frozen=True):
         return None
 
 
+class _Port(msgspec.Struct, frozen=True):
+    name: str = ""
+    number: int = 0
+
+
+class _Service(msgspec.Struct, frozen=True):
+    name: str = ""
+    port: _Port = msgspec.field(default_factory=_Port)
+
+
+class _Backend(msgspec.Struct, frozen=True):
+    service: _Service = msgspec.field(default_factory=_Service)
+
+
+class _Path(msgspec.Struct, frozen=True):
+    backend: _Backend = msgspec.field(default_factory=_Backend)
+
+
+class _Paths(msgspec.Struct, frozen=True):
+    paths: list[_Path] = msgspec.field(default_factory=list)
+
+
 class _Rule(msgspec.Struct, frozen=True):
     host: str = ""
+    http: _Paths = msgspec.field(default_factory=_Paths)
 
 
 class _Rules(msgspec.Struct, frozen=True):
@@ -66,9 +89,19 @@ class _Rules(msgspec.Struct, frozen=True):
 
 
 class KnownIngress(Known, frozen=True):
-    """An Ingress, and the host that it leads from."""
+    """An Ingress, the host that it leads from, and the Service that it leads to."""
 
     spec: _Rules = msgspec.field(default_factory=_Rules)
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """How visitors come to an awake preview: from which host, to which port (name or number) of a Service."""
+
+    preview: Key
+    host: str
+    space: str
+    service: str
+    port: str
 
 
 class _Route(msgspec.Struct, frozen=True, rename="camel"):
@@ -224,6 +257,19 @@ class Watches:
     def preview_at(self, host: str) -> Key | None:
         """The preview that visitors of this host come to, whether it is awake or not."""
         return self._hosts.get(host)
+
+    def routes(self) -> Iterator[Route]:
+        """Those of the previews that are awake."""
+        for (space, _), known in self.parts[INGRESSES].store.items():
+            if not isinstance(known, KnownIngress) or space == keys.GATEWAY_NAMESPACE or not known.preview:
+                continue
+            for rule in known.spec.rules[:1]:
+                for path in rule.http.paths[:1]:
+                    service = path.backend.service
+                    port = service.port.name or str(service.port.number)
+                    yield Route(
+                        preview=known.preview, host=rule.host, space=space, service=service.name, port=port
+                    )
 
     def not_synced(self) -> list[str]:
         """What has not been read once yet, and what went wrong with it last, for people."""

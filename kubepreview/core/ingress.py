@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from kubepreview.core.accesslog import Format
+from kubepreview.core.ingressmetrics import ENVOY, TRAEFIK, Metrics
 from kubepreview.core.wire import Object
 
 _DEFAULT_CLASS: Final = "ingressclass.kubernetes.io/is-default-class"
@@ -19,22 +20,28 @@ _DEFAULT_CLASS: Final = "ingressclass.kubernetes.io/is-default-class"
 class Controller(Struct, frozen=True, kw_only=True):
     """One ingress controller: the start of its word, the label of its pods, and why not to use it.
 
-    `access_log`: the format in which its pods tell of visits, where one is known.
+    `access_log`: the format in which its pods tell of visits, where one is known. `metrics`: where they
+    count requests, for when they write no such log.
     """
 
     word: str
     pods: str
     access_log: Format | None = None
+    metrics: Metrics | None = None
     retired: str = ""
 
 
 CONTROLLERS: Final = (
-    Controller(word="traefik.io/", pods="app.kubernetes.io/name=traefik", access_log="traefik"),
+    Controller(
+        word="traefik.io/", pods="app.kubernetes.io/name=traefik", access_log="traefik", metrics=TRAEFIK
+    ),
     Controller(word="nginx.org/", pods="app.kubernetes.io/name=nginx-ingress"),
     Controller(word="haproxy.org/", pods="app.kubernetes.io/name=kubernetes-ingress"),
     Controller(word="haproxy-ingress.github.io/", pods="app.kubernetes.io/name=haproxy-ingress"),
     # Contour's proxies, which are what connects, run in its namespace.
-    Controller(word="projectcontour.io/", pods="app.kubernetes.io/name=contour", access_log="envoy"),
+    Controller(
+        word="projectcontour.io/", pods="app.kubernetes.io/name=contour", access_log="envoy", metrics=ENVOY
+    ),
     Controller(word="ingress-controllers.konghq.com/", pods="app.kubernetes.io/name=kong"),
     Controller(
         word="k8s.io/ingress-nginx",

@@ -58,8 +58,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     """What one reconciliation of an open preview found out.
 
     `refusals`: what the apiserver said no to, one sentence each. `waiting_for`: the guard or namespace
-    that must come first. `failure`: the trouble, with its last log lines. `unseen`: why nobody would know
-    that it is visited. `queued`: why it may not wake yet.
+    that must come first. `failure`: the trouble, with its last log lines. `visitors`: what is
+    to be said of how visitors are seen. `queued`: why it may not wake yet.
     """
 
     lifespan: Lifespan
@@ -72,7 +72,7 @@ class Visit(Struct, frozen=True, kw_only=True):
     slot: Slot | None = None
     queued: str = ""
     waiting_for: str = ""
-    unseen: str = ""
+    visitors: str = ""
     failure: Failure | None = None
 
 
@@ -128,7 +128,7 @@ def status_of_open(preview: Preview, visit: Visit, now: dt.datetime) -> PreviewS
             slot=visit.slot or (preview.status.slot if _is_falling(visit) else None),
         ),
         visit.lifespan,
-        visit.unseen,
+        visit.visitors,
     )
 
 
@@ -167,14 +167,14 @@ def _status(
     now: dt.datetime,
     rest: PreviewStatus,
     lifespan: Lifespan | None = None,
-    unseen: str = "",
+    visitors: str = "",
 ) -> PreviewStatus:
     first_not_true = next((each for each in said if each.status != "True"), None)
     if first_not_true is None:
         ready = Said(READY, "True", "Ready", f"{preview.spec.revision.sha[:7]} is served")
     else:
         ready = Said(READY, "False", first_not_true.reason, first_not_true.message)
-    everything = (*said, ready, _asleep(rest.sleep, unseen), _expiring(preview, lifespan))
+    everything = (*said, ready, _asleep(rest.sleep, visitors), _expiring(preview, lifespan))
     before = preview.status
     # Where nothing is known of its life, what was known is not forgotten: an extension is granted once.
     activity = None if preview.spec.state == "Closed" else before.activity
@@ -189,13 +189,12 @@ def _status(
     )
 
 
-def _asleep(sleep: Sleep | None, unseen: str) -> Said:
+def _asleep(sleep: Sleep | None, visitors: str) -> Said:
     if sleep and sleep.asleep:
         return Said(ASLEEP, "True", "Asleep", "it has no pods until somebody visits or wakes it")
-    told = f"it stays awake: {unseen}" if unseen else ""
-    if not unseen and sleep and sleep.held:
-        told = f"it stayed awake at {sleep.held.at:%H:%M} UTC: {sleep.held.why}"
-    return Said(ASLEEP, "False", "Awake", told)
+    held = sleep.held if sleep else None
+    why = f"it stayed awake at {held.at:%H:%M} UTC: {held.why}" if held else ""
+    return Said(ASLEEP, "False", "Awake", visitors or why)
 
 
 def _is_falling(visit: Visit) -> bool:

@@ -17,6 +17,8 @@ INGRESS_IDLE_S = 5
 _TOLERATE_ALL = [{"operator": "Exists"}]
 _WEB_PORT = 8000
 _PING_PORT = 8082
+_METRICS_PORT = 8083
+_INGRESS_PORTS = {"web": _WEB_PORT, "ping": _PING_PORT, "metrics": _METRICS_PORT}
 
 # Outer names are refused at once: the node has no way out, and a resolver that waits would stall pods.
 _COREFILE = """\
@@ -114,7 +116,7 @@ def _ingress(config: NodeConfig) -> Iterator[Object]:
         "image": config.images.traefik,
         "imagePullPolicy": "IfNotPresent",
         "args": traefik_arguments(config),
-        "ports": [{"name": "web", "containerPort": _WEB_PORT}, {"name": "ping", "containerPort": _PING_PORT}],
+        "ports": [{"name": name, "containerPort": port} for name, port in _INGRESS_PORTS.items()],
         "readinessProbe": _probe("/ping", _PING_PORT),
         "livenessProbe": {
             "httpGet": {"path": "/ping", "port": _PING_PORT},
@@ -135,6 +137,9 @@ def traefik_arguments(config: NodeConfig) -> Sequence[str]:
         f"--entrypoints.ping.address=:{_PING_PORT}",
         "--ping=true",
         "--ping.entrypoint=ping",
+        f"--entrypoints.metrics.address=:{_METRICS_PORT}",
+        "--metrics.prometheus=true",
+        "--metrics.prometheus.entrypoint=metrics",
         "--providers.kubernetesingress=true",
         f"--providers.kubernetesingress.ingressclass={INGRESS_CLASS}",
         f"--providers.kubernetesingress.ingressendpoint.ip={config.ranges.ingress}",

@@ -86,7 +86,7 @@ def test_it_goes_when_its_time_is_over(cluster: Cluster, opened: Path, scope: st
             tools = Tools(
                 cluster=client,
                 prober=prober,
-                visits=Visits(watches),
+                visits=Visits(watches, prober),
                 rooms=Rooms(watches),
                 metrics=Metrics(),
                 log=structlog.stdlib.get_logger(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kubepreview.core import conditions
+from kubepreview.core import conditions, keys
+from kubepreview.localcluster.addons import INGRESS_NAMESPACE
 from tests.cluster.machine import eventually, kubectl
 from tests.cluster.team import PROJECT, Team, sha
 
@@ -83,4 +85,52 @@ def test_who_is_visited_stays_awake_and_who_is_not_sleeps(team: Team, preview: P
 
     assert awake == ("True", "Ready")
     assert restarts == ""
+    eventually(lambda: team.condition(_NUMBER, conditions.READY)[0] == "True", "it is awake again")
+
+
+@pytest.fixture
+def without_a_log(team: Team) -> Iterator[None]:
+    """An ingress that writes no access log, and a controller that has never seen it write one."""
+    traefik = f"--namespace={INGRESS_NAMESPACE}", "deployment/traefik"
+    shown = json.loads(kubectl(team.cluster, "get", *traefik, "--output=json"))
+    before = shown["spec"]["template"]["spec"]["containers"][0]["args"]
+    _set_arguments(team, traefik, [each for each in before if not each.startswith("--accesslog")])
+    _restart(team, f"--namespace={keys.SYSTEM_NAMESPACE}", f"deployment/{keys.CONTROLLER}")
+    yield
+    _set_arguments(team, traefik, before)
+
+
+def _set_arguments(team: Team, deployment: tuple[str, str], arguments: list[str]) -> None:
+    path = "/spec/template/spec/containers/0/args"
+    patch = json.dumps([{"op": "replace", "path": path, "value": arguments}])
+    kubectl(team.cluster, "patch", *deployment, "--type=json", f"--patch={patch}")
+    kubectl(team.cluster, "rollout", "status", *deployment, "--timeout=60s")
+
+
+def _restart(team: Team, *deployment: str) -> None:
+    kubectl(team.cluster, "rollout", "restart", *deployment)
+    kubectl(team.cluster, "rollout", "status", *deployment, "--timeout=60s")
+
+
+def _told(team: Team) -> str:
+    said = team.preview(_NUMBER)["status"]["conditions"]
+    return next(str(each.get("message", "")) for each in said if each["type"] == conditions.ASLEEP)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("without_a_log")
+def test_without_a_log_whoever_asks_keeps_it_awake(team: Team, preview: Path) -> None:
+    """Robots too, as the status says; our own probes do not, so that it sleeps when nobody else asks."""
+    assert preview
+
+    _while_visited(
+        team,
+        _ROBOT,
+        lambda: _activity(team) == "Visit" and _told(team).startswith("whoever asks keeps it awake"),
+        "a robot is taken for a visitor",
+    )
+    eventually(
+        lambda: team.condition(_NUMBER, conditions.ASLEEP)[0] == "True", "it falls asleep", timeout_s=120
+    )
+    _visit(team, _PERSON)
     eventually(lambda: team.condition(_NUMBER, conditions.READY)[0] == "True", "it is awake again")

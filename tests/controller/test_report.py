@@ -37,11 +37,11 @@ _LINES = ("starting", "cannot open /etc/web.toml")
 
 def _tools(client: Client) -> Tools:
     log = structlog.stdlib.get_logger()
-    watches = Watches(client, WorkQueue())
+    watches, prober = Watches(client, WorkQueue()), Prober()
     return Tools(
         cluster=client,
-        prober=Prober(),
-        visits=Visits(watches),
+        prober=prober,
+        visits=Visits(watches, prober),
         rooms=Rooms(watches),
         metrics=Metrics(),
         log=log,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kubepreview.controller.probe import Prober
 from kubepreview.controller.queue import WorkQueue
 from kubepreview.controller.visits import Visits
 from kubepreview.controller.watches import Watches
@@ -34,9 +35,12 @@ class _Cluster:
                 "namespace": "ingress",
                 "labels": labels,
                 "resourceVersion": "1",
+                "uid": "u",
+                # Nobody listens there.
+                "annotations": {"prometheus.io/port": "1"},
             },
             "spec": {"containers": [{"name": "sidecar"}, {"name": "my-traefik"}]},
-            "status": {"phase": "Running"},
+            "status": {"phase": "Running", "podIP": "127.0.0.1"},
         }
         project = {
             "metadata": {"name": "shop", "namespace": "shop-previews", "resourceVersion": "1"},
@@ -94,7 +98,7 @@ async def _followed(cluster: _Cluster) -> AsyncIterator[Visits]:
     port = server.sockets[0].getsockname()[1]
     async with Client(Credentials(server=f"http://127.0.0.1:{port}")) as client:
         watches = Watches(client, WorkQueue())
-        visits = Visits(watches)
+        visits = Visits(watches, Prober())
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(each.run())
