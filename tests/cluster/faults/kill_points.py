@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tests.cluster.faults.outside import Outside
 from tests.cluster.faults.proxy import Fault, Kill, Request
 
-_NUMBER = re.compile(r"[/-]pr-(\d+)(?:/|$)")
+_NUMBER = re.compile(r"(?:^|[/-])pr-(\d+)(?:[/.]|$)")
 # Requests about no preview at all, that go on whatever happens to one.
 _ELSEWHERE = re.compile(r"/leases/kubepreview-controller$|/log$")
 
@@ -62,7 +62,7 @@ class Aims:
         """Of the first that is struck; a request that names no preview belongs to all of them."""
         if request.is_watch or _ELSEWHERE.search(request.path) or not self.controller.is_alive:
             return None
-        named = _NUMBER.search(request.path)
+        named = _NUMBER.search(request.host + request.path)
         for number, aim in self.by_number.items():
             if (named is None or int(named[1]) == number) and (fault := aim.judge(request)):
                 self.controller.is_alive = False

@@ -1,8 +1,9 @@
-"""Stands between a controller and the apiserver, passes on what they say, and breaks what it is told to.
+"""Stands between a controller and whom it asks, passes on what they say, and breaks what it is told to.
 
-It speaks real HTTP to both sides and knows each request before the apiserver does and each answer before
-the controller does. A fault is therefore certain: of a controller that is killed `before` a request the
-apiserver never had it, and one that is killed `after` it never learned what became of it.
+That is the apiserver, or the ingress, where the controller asks what a preview serves. It speaks real HTTP to
+both sides and knows each request before the other side does and each answer before the controller does. A
+fault is therefore certain: of a controller that is killed `before` a request nobody ever had it, and one that
+is killed `after` it never learned what became of it.
 """
 
 from __future__ import annotations
@@ -28,14 +29,15 @@ _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"c
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a controller asks of the apiserver."""
+    """What a controller asks of the apiserver, or of a preview by its host."""
 
     method: str
     path: str
     query: str = ""
+    host: str = ""
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path}"
+        return f"{self.method} {self.host}{self.path}"
 
     @property
     def is_watch(self) -> bool:
@@ -162,7 +164,10 @@ class FaultProxy:
         self, side: Side, head: h11.Request, body: bytes, pool: httpcore2.AsyncConnectionPool
     ) -> None:
         target = urlsplit(head.target.decode())
-        request = Request(head.method.decode(), target.path, target.query)
+        named = next((value.decode() for name, value in head.headers if name.lower() == b"host"), "")
+        # The apiserver's is this proxy's own address.
+        host = named if named != f"127.0.0.1:{self.port}" else ""
+        request = Request(head.method.decode(), target.path, target.query, host)
         self.requests.append(request)
         fault = self.judge(request)
         match fault:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kubepreview.kube import credentials
 from kubepreview.kube.client import Client
+from kubepreview.kube.credentials import Credentials
 from tests.cluster.faults import life, outside
 from tests.cluster.faults.life import Life
 from tests.cluster.faults.outside import Outside
@@ -22,11 +23,15 @@ PROJECT = "doomed"
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that a fault needs. `client` is the administrator's, and goes past the proxy."""
+    """Everything that a fault needs. `client` is the administrator's, and goes past the proxy.
+
+    `ingress` is the other proxy: by it the controller asks what a preview serves.
+    """
 
     team: Team
     client: Client
     proxy: FaultProxy
+    ingress: FaultProxy
     controller: Outside
     numbers: Iterator[int]
 
@@ -49,9 +54,23 @@ async def staged(team: Team, folder: Path, first_number: int) -> AsyncIterator[S
         outside.resting(team),
         administrator(team) as client,
         behind_a_proxy(team, "outside", folder) as (proxy, controller),
+        _before_the_ingress(team) as ingress,
         controller.running(),
     ):
-        yield Scene(team, client, proxy, controller, itertools.count(first_number))
+        ingress.kill = controller.kill
+        yield Scene(team, client, proxy, ingress, controller, itertools.count(first_number))
+
+
+@asynccontextmanager
+async def _before_the_ingress(team: Team) -> AsyncIterator[FaultProxy]:
+    host, port = team.cluster.ingress
+    proxy = FaultProxy(Credentials(server=f"http://{host}:{port}"))
+    async with proxy.serving():
+        team.decide(route={"address": f"127.0.0.1:{proxy.port}"})
+        try:
+            yield proxy
+        finally:
+            team.decide(route={"address": f"{host}:{port}"})
 
 
 def administrator(team: Team) -> Client:

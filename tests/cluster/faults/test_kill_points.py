@@ -69,7 +69,7 @@ class Points:
 async def _counted(scene: Scene) -> dict[str, int]:
     """How many requests each step takes when nothing happens to the controller."""
     aims, counts = Aims(scene.controller), {}
-    scene.proxy.judge = aims.judge
+    scene.proxy.judge = scene.ingress.judge = aims.judge
     one = scene.new_life()
     for deed in life.WHOLE:
         aims.by_number[one.number] = aim = Aim()
@@ -96,8 +96,9 @@ async def test_a_kill_before_or_after_any_request_loses_nothing(doomed: Team, tm
         async with staged(doomed, tmp_path, 1000) as scene:
             counts = await _counted(scene)
             points = Points(_points(counts, rng), _AT_POINTS)
+            probes = len(scene.ingress.requests)
             aims = Aims(scene.controller)
-            scene.proxy.judge = aims.judge
+            scene.proxy.judge = scene.ingress.judge = aims.judge
 
             async def step(one: Life, deed: Deed) -> None:
                 async with points.aimed(one, deed.name, aims):
@@ -118,18 +119,19 @@ async def test_a_kill_before_or_after_any_request_loses_nothing(doomed: Team, tm
             async with asyncio.TaskGroup() as group:
                 for _ in range(_LIVES_AT_ONCE):
                     group.create_task(live())
-        _tell(counts, points)
+        _tell(counts, probes, points)
 
     assert len(points.hits) + points.missed >= min(_AT_POINTS, 2 * sum(counts.values()))
     assert scene.controller.starts == len(points.hits) + 1
     assert faults_of(doomed, witness) == []
 
 
-def _tell(counts: dict[str, int], points: Points) -> None:
+def _tell(counts: dict[str, int], probes: int, points: Points) -> None:
     """How many there are, and how many were made."""
     requests = ", ".join(f"{step} {count}" for step, count in counts.items())
     print(  # noqa: T201 - a figure of the docs
-        f"\nrequests: {requests}; kill points: {2 * sum(counts.values())}; killed at {len(points.hits)}; "
+        f"\nrequests: {requests}, {probes} of them to the ingress; "
+        f"kill points: {2 * sum(counts.values())}; killed at {len(points.hits)}; "
         f"{points.missed} were not met again",
         *points.hits,
         sep="\n",
