@@ -29,7 +29,7 @@ from kubepreview.controller.report import (
     write_status,
 )
 from kubepreview.controller.tools import Tools
-from kubepreview.core import conditions, handover, kinds, lookout, names, plan, status
+from kubepreview.core import conditions, handover, kinds, lookout, names, pacing, plan, status
 from kubepreview.core.acceptance import Accepted, accept, without_project
 from kubepreview.core.actions import Action, ApplyObjects, DeleteNamespace, Record, SendLookouts, Wait
 from kubepreview.core.health import Health, health
@@ -46,21 +46,9 @@ from kubepreview.kube.together import as_one
 # Batches in one visit. An open preview takes four from nothing to everything applied.
 _MOST_BATCHES: Final = 8
 
-# When to look again, unless something calls earlier.
-# What somebody changes by hand is back within a minute.
-_STEADY_S: Final = 45.0
-# Of one that sleeps, what guards it and leads to it is watched; all else is put right before it wakes.
-_ASLEEP_S: Final = 20 * 60.0
-_CLOSED_S: Final = 60 * 60.0
-_REFUSED_S: Final = 30.0
-_QUEUED_S: Final = 2.0
-_WAITING_S: Final = 0.02
-_SETTLING_S: Final = 1.0
 # Before the look at what was applied: nothing runs sooner, and to look at once would take from the pods the
 # processor that they start on.
 _APPLIED_S: Final = 0.15
-_CLOSING_S: Final = 0.2
-_MOST_PATIENT_S: Final = 10.0
 # How long one visit waits for the ingress to follow, once, when the pods have just become available.
 _INGRESS_LAG_S: Final = 1.0
 
@@ -85,7 +73,7 @@ async def reconcile(key: Key, tools: Tools) -> float | None:
         await write_status(
             tools, preview, status.status_of_rejected(preview, without_project(preview), tools.now())
         )
-        return _STEADY_S
+        return pacing.STEADY_S
     return await _open(preview, msgspec.convert(project, PreviewProject), tools)
 
 
@@ -96,19 +84,18 @@ async def _open(preview: Preview, project: PreviewProject, tools: Tools) -> floa
     is_steady = tools.cluster.clock.is_steady()
     if life.is_over(now) and is_steady:
         await expire(tools, preview)
-        return _CLOSING_S
+        return pacing.CLOSING_S
     verdict = accept(preview, project)
     if isinstance(verdict, Accepted):
         due = _tires_at(preview, project.spec, life, tools)
         is_tired = due is not None and due <= now and is_steady
         decided = decide(preview, project.spec, knock, now, is_tired=is_tired)
         again_after_s = await _seated(preview, verdict, life, decided, tools)
-        if due and not decided.asleep:
-            again_after_s = min(again_after_s, max((due - tools.now()).total_seconds(), _SETTLING_S))
+        again_after_s = pacing.until(None if decided.asleep else due, tools.now(), again_after_s)
     else:
         rejected = status.status_of_rejected(preview, verdict, now, life)
         await write_status(tools, preview, rejected)
-        again_after_s = _STEADY_S
+        again_after_s = pacing.STEADY_S
     return life.look_again_after_s(again_after_s, tools.now())
 
 
@@ -129,7 +116,7 @@ async def _seated(preview: Preview, accepted: Accepted, life: Lifespan, sleep: S
     else:
         queued = status.status_of_queued(preview, room.told(key), slot, now, life)
         await write_status(tools, preview, queued)
-    return _QUEUED_S
+    return pacing.QUEUED_S
 
 
 async def _knock(preview: Preview, project: ProjectSpec, tools: Tools) -> str:
@@ -222,7 +209,7 @@ async def _build(  # noqa: PLR0913 — what was decided of it
         kept = await evidence.keep(tools, failed, accepted.project, "Failed", observed.pods)
         new = replace(new, evidence=kept)
     written = await write_status(tools, preview, new)
-    return _again_after_s(written, visit, tools.now())
+    return pacing.of_open(written, visit, tools.now())
 
 
 def _wanted(preview: Preview, accepted: Accepted, sleep: Sleep, queued: str, now: dt.datetime) -> Wanted:
@@ -320,36 +307,6 @@ async def _ask(
     return await tools.prober.ask_firmly(accepted.project, asked, shas, patience_s=patience_s)
 
 
-def _again_after_s(preview: Preview, visit: status.Visit, now: dt.datetime) -> float:
-    ready = conditions.find(preview.status, conditions.READY)
-    available = conditions.find(preview.status, conditions.AVAILABLE)
-    if visit.refusals:
-        return _REFUSED_S
-    if visit.sleep.asleep:
-        return _asleep_again_after_s(visit, now)
-    if visit.waiting_for:
-        return _patiently(visit.observed.namespace_since, now)
-    if available is None or ready is None or ready.status == "True":
-        return _STEADY_S
-    if available.status == "True":
-        # Available but not yet served: the ingress is about to learn of it.
-        return _patiently(available.last_transition_time, now)
-    return _SETTLING_S if visit.failure is None else _MOST_PATIENT_S
-
-
-def _asleep_again_after_s(visit: status.Visit, now: dt.datetime) -> float:
-    if visit.sleep.held:
-        return _WAITING_S
-    # What is still there ends by itself; whatever changes calls.
-    return _patiently(visit.sleep.since, now) if visit.waiting_for else _ASLEEP_S
-
-
-def _patiently(since: dt.datetime | None, now: dt.datetime) -> float:
-    """Soon at first; the longer it lasts, the rarer."""
-    age_s = (now - since).total_seconds() if since else 0.0
-    return min(max(age_s / 10, _WAITING_S), _MOST_PATIENT_S)
-
-
 async def _observe_closing(preview: Preview, tools: Tools) -> Observed:
     gated = _if_gated(preview)
     namespace = await find_namespace(tools.cluster, preview)
@@ -377,7 +334,4 @@ async def _close(preview: Preview, project: PreviewProject | None, tools: Tools)
     await act(tools.cluster, actions, no_record)
     closed = status.status_of_closed(preview, observed, tools.now())
     await write_status(tools, preview, replace(closed, evidence=kept))
-    if not actions:
-        return _CLOSED_S
-    since = observed.terminating_since
-    return _CLOSING_S if since is None else max(_CLOSING_S, _patiently(since, tools.now()))
+    return pacing.of_closed(observed.terminating_since, tools.now(), is_over=not actions)

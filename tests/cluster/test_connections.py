@@ -11,41 +11,20 @@ import pytest
 
 from kubepreview.core import conditions
 from kubepreview.localcluster.addons import INGRESS_IDLE_S
+from tests.cluster import echo
 from tests.cluster.machine import eventually
 from tests.cluster.team import Team, application, sha
 
 _COMMIT = sha("c")
 _NUMBER = 177
 _PROJECT = "connected"
-# Says which commit it is, and echoes whoever wants another protocol.
-_APP = f"""
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        if self.headers.get("Upgrade") == "echo":
-            self.send_response(101)
-            self.send_header("Upgrade", "echo")
-            self.send_header("Connection", "Upgrade")
-            self.end_headers()
-            while line := self.rfile.readline():
-                self.wfile.write(line.upper())
-            self.close_connection = True
-            return
-        body = b'{{"sha": "{_COMMIT}"}}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-ThreadingHTTPServer(("", 8080), Handler).serve_forever()
-"""
 
 
 @pytest.fixture(scope="module")
 def connected(team: Team) -> Iterator[Team]:
     """A preview of a project whose previews tire quickly, beside an ingress that forgets quickly."""
     connected = team.with_project(_PROJECT)
-    objects = application(team.image(_COMMIT), command=["python3", "-u", "-c", _APP])
+    objects = application(team.image(_COMMIT), command=echo.command(_COMMIT))
     root = connected.checkout("connected", *objects)
     assert connected.up(_NUMBER, root, _COMMIT).code == 0
     yield connected

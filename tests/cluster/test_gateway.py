@@ -15,6 +15,7 @@ import pytest
 from kubepreview.core import conditions
 from kubepreview.core.gateway import STATE_HEADER
 from kubepreview.core.keys import GATEWAY, GATEWAY_NAMESPACE
+from tests.cluster import echo
 from tests.cluster.machine import eventually, kubectl
 from tests.cluster.team import CONTROL_NAMESPACE, PROJECT, Team, application, sha
 from tests.commands import Ended
@@ -26,40 +27,12 @@ _HOST = f"pr-{_NUMBER}.{PROJECT}.localhost"
 _BODY = bytes(range(256)) * 8192
 _VISITS = 200
 _FIREFOX = {"User-Agent": "Mozilla/5.0 Firefox/142.0", "Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
-# Says which commit it is, hashes what it is sent, and echoes whoever wants another protocol.
-_APP = f"""
-import hashlib, json, sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def answer(self, text):
-        body = text.encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def do_GET(self):
-        if self.headers.get("Upgrade") == "echo":
-            self.send_response(101)
-            self.send_header("Upgrade", "echo")
-            self.send_header("Connection", "Upgrade")
-            self.end_headers()
-            while line := self.rfile.readline():
-                self.wfile.write(line.upper())
-            self.close_connection = True
-            return
-        self.answer(json.dumps({{"sha": "{_COMMIT}"}}))
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer(self.path + " " + hashlib.sha256(body).hexdigest() + " " + self.headers.get("X-Mine", ""))
-ThreadingHTTPServer(("", 8080), Handler).serve_forever()
-"""
 
 
 @pytest.fixture(scope="module")
 def preview(team: Team) -> Iterator[Path]:
     """A preview of two pods."""
-    objects = application(team.image(_COMMIT), replicas=2, command=["python3", "-u", "-c", _APP])
+    objects = application(team.image(_COMMIT), replicas=2, command=echo.command(_COMMIT))
     root = team.checkout("gateway", *objects)
     assert team.up(_NUMBER, root, _COMMIT).code == 0
     yield root
