@@ -76,6 +76,11 @@ COMMANDS: Final[Mapping[str, Row]] = {
         summary="Show what is kept of one that failed or closed.",
         section=_PREVIEW,
     ),
+    "approve": Row(
+        target="kubepreview.cli.approve:approve",
+        summary="Let a commit of a fork have its preview.",
+        section=_PREVIEW,
+    ),
     "down": Row(
         target="kubepreview.cli.down:down",
         summary="Close a preview and wait for the receipt.",

@@ -72,6 +72,13 @@ def project() -> None:
 @click.option("--revision-path", default="", help="A path whose answer contains the commit's SHA.")
 @click.option("--daemon-sets", type=click.Choice(["Deployment", "Keep"]), default="Deployment")
 @click.option(
+    "--forks",
+    type=click.Choice(["Off", "Approved"]),
+    default="Off",
+    show_default=True,
+    help="Whether pull requests from forks may have a preview: never, or each commit that is approved.",
+)
+@click.option(
     "--time-to-live",
     default="",
     help="A preview that nobody used for so long is closed.  [default: 7d]",

@@ -11,7 +11,7 @@ from kubepreview.cli import previews
 from kubepreview.cli.previews import wire
 from kubepreview.cli.scope import Scope
 from kubepreview.core import crd, keys, names
-from kubepreview.core.model import Entry, Preview, PullRequest, Revision, TestResult
+from kubepreview.core.model import Approval, Entry, Preview, PullRequest, Revision, TestResult
 from kubepreview.core.wire import Object
 from kubepreview.errors import Conflict, KubepreviewError, Refused
 from kubepreview.kube.client import Client
@@ -99,6 +99,29 @@ async def extend(client: Client, scope: Scope, number: int, wish: Wish) -> Previ
 async def put_to_sleep(client: Client, scope: Scope, number: int, *, asleep: bool) -> Preview:
     """Ask that it sleeps, or wakes; NotFound if there is none, Refused if it is closed."""
     return await _wish(client, scope, number, lambda wish_id: {"sleep": {"id": wish_id, "asleep": asleep}})
+
+
+async def approve(client: Client, scope: Scope, number: int, sha: str, by: str) -> Preview:
+    """Let this commit of a fork be built; Refused if another is asked for, Forbidden to who may not."""
+
+    async def write(present: Preview | None) -> Preview:
+        if present is None:
+            raise previews.missing(scope, number)
+        asked_for = present.spec.revision.sha
+        if not present.spec.pull_request.from_fork:
+            raise Refused(
+                f"pull request {number} does not come from a fork", hint="its commits need no approval"
+            )
+        if asked_for != sha:
+            raise Refused(
+                f"pull request {number} asks for {asked_for} by now, and not for {sha}",
+                hint="look at what has changed, and approve that",
+            )
+        return await _patch(
+            client, present, {"approval": wire(Approval(sha=sha, by=by, at=client.clock.now()))}
+        )
+
+    return await _write(client, scope, number, write)
 
 
 async def record_test(

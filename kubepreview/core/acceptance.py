@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from kubepreview.core import kinds, names, precheck
+from kubepreview.core import approvals, kinds, names, precheck
 from kubepreview.core.model import Entry, ObjectRef, Preview
 from kubepreview.core.project_spec import PreviewProject, ProjectSpec
 from kubepreview.core.wire import Object
@@ -76,10 +76,14 @@ def _fork_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:
             "the pull request comes from a fork, and the project's forks is Off; "
             "push the branch to the repository itself",
         )
+    if approvals.is_approved(preview):
+        return None
+    sha = preview.spec.revision.sha
     return Rejected(
         "ApprovalMissing",
-        f"the pull request comes from a fork, and nobody with write access has approved "
-        f"{preview.spec.revision.sha}; approvals are not part of this version",
+        f"the pull request comes from a fork, and nobody has approved {sha}; look at "
+        f"{approvals.to_look_at(preview, project)}, and then "
+        f"`kubepreview approve {preview.spec.pull_request.number} --sha {sha}`",
     )
 
 

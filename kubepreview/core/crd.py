@@ -38,6 +38,13 @@ _SPEC_RULES: Final = (
         "message": "pullRequest.number cannot be changed; another pull request has another preview",
     },
     {
+        "rule": (
+            "!(has(oldSelf.pullRequest.fromFork) && oldSelf.pullRequest.fromFork)"
+            " || (has(self.pullRequest.fromFork) && self.pullRequest.fromFork)"
+        ),
+        "message": "pullRequest.fromFork cannot become false; a pull request does not change its repository",
+    },
+    {
         "rule": "self.revision.observedAt >= oldSelf.revision.observedAt",
         "message": f"{FENCED} revision.observedAt is older than what the cluster already knows",
     },

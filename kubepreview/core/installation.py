@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kubepreview import __version__
-from kubepreview.core import crd, gateway_objects, keys, kinds, policies
+from kubepreview.core import approvals, crd, gateway_objects, keys, kinds, policies
 from kubepreview.core.own_objects import (
     PART_OF,
     RBAC,
@@ -49,8 +49,10 @@ def objects(
             *crd.custom_resource_definitions(),
             _priority_class(),
             *policies.admission_policies(),
+            *approvals.admission(),
             _deployer_role(),
             _deployer_daemon_set_role(),
+            _approver_role(),
             own_account(keys.CONTROLLER, keys.SYSTEM_NAMESPACE),
             _controller_role(),
             _controller_binding(),
@@ -103,6 +105,12 @@ def _deployer_role() -> Object:
 def _deployer_daemon_set_role() -> Object:
     kind = kinds.DAEMON_SET
     return _cluster_role(keys.DEPLOYER_DAEMON_SET_ROLE, [rule(kind.group, [kind.plural], _WRITE)])
+
+
+def _approver_role() -> Object:
+    """For people, who are bound to it by the platform team: to approve a commit of a fork."""
+    previews = rule(keys.GROUP, ["previews"], ("get", "list", "watch", "patch", approvals.VERB))
+    return _cluster_role(approvals.ROLE, [previews, rule(keys.GROUP, ["previewprojects"], ("get", "list"))])
 
 
 def _controller_role() -> Object:

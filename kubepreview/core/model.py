@@ -31,7 +31,9 @@ class PullRequest(Wire, frozen=True, kw_only=True):
     title: Annotated[str, Meta(max_length=256)] = ""
     author: Annotated[str, Meta(max_length=64)] = ""
     url: Annotated[str, Meta(max_length=512, pattern=r"^(https?://[!-~]*)?$")] = ""
-    from_fork: bool = False
+    from_fork: Annotated[
+        bool, Meta(description="It comes from another repository. Once true, it stays true.")
+    ] = False
 
 
 class Revision(Wire, frozen=True, kw_only=True):
@@ -88,6 +90,14 @@ class TestResult(Wire, frozen=True, kw_only=True):
     output: Annotated[str, Meta(max_length=16384, description="The end of what the test said.")] = ""
 
 
+class Approval(Wire, frozen=True, kw_only=True):
+    """Somebody who may approve has looked at this commit of a fork. It holds for no other."""
+
+    sha: Sha
+    by: Annotated[str, Meta(max_length=256, description="Who, as the apiserver knows them.")]
+    at: Time
+
+
 class PreviewSpec(Wire, frozen=True, kw_only=True):
     """What is asked for. Written by continuous integration, kept by the apiserver's rules."""
 
@@ -111,6 +121,15 @@ class PreviewSpec(Wire, frozen=True, kw_only=True):
     ] = "Requested"
     lifetime: Lifetime | None = None
     test: TestResult | None = None
+    approval: Annotated[
+        Approval | None,
+        Meta(
+            description=(
+                "For a pull request of a fork. Only who has the verb `approve` on previews may write it: the "
+                "apiserver refuses it of anybody else, of continuous integration too."
+            )
+        ),
+    ] = None
     entry: Entry | UnsetType = UNSET
     manifests: Annotated[
         tuple[EmbeddedObject, ...],

@@ -123,7 +123,13 @@ class ProjectSpec(Wire, frozen=True, kw_only=True):
         ),
     ] = "Deployment"
     forks: Annotated[
-        Literal["Off", "Approved"], Meta(description="Whether pull requests from forks may have a preview.")
+        Literal["Off", "Approved"],
+        Meta(
+            description=(
+                "Whether pull requests from forks may have a preview: never, or each commit that somebody "
+                "who may approve has approved (`kubepreview approve`)."
+            )
+        ),
     ] = "Off"
     time_to_live: Annotated[
         Duration,

@@ -36,6 +36,7 @@ class Given(Struct, frozen=True, kw_only=True):
     ingress_namespace: str = ""
     ingress_address: str = ""
     ingress_idle_timeout: str = ""
+    forks: str = ""
     scheme: str = ""
     port: int | None = None
     pod_profile: str = ""
@@ -97,6 +98,7 @@ def project_spec(given: Given, seen: Seen) -> ProjectSpec:
         "quota": dict(given.quota),
         "revisionPath": given.revision_path,
         "daemonSets": given.daemon_sets or "Deployment",
+        **({"forks": given.forks} if given.forks else {}),
         **({"timeToLive": given.time_to_live} if given.time_to_live else {}),
         **({"maxPreviews": given.max_previews} if given.max_previews else {}),
         **({"evidenceFor": given.evidence_for} if given.evidence_for else {}),

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from kubepreview.core.acceptance import MAX_MANIFEST_BYTES, Accepted, Rejected, accept, without_project
+from kubepreview.core.approvals import to_look_at
+from kubepreview.core.model import Preview
 from kubepreview.core.wire import Object
 
-from .examples import config_map, deployment, preview, project, service
+from .examples import OLD_SHA, SHA, config_map, deployment, preview, project, service
 
 
 def _of(kind: str, api_version: str = "v1", **rest: Any) -> Object:
@@ -83,15 +85,57 @@ def test_a_missing_project_is_told_with_the_command_that_creates_it() -> None:
     assert "kubepreview project create" in verdict.message
 
 
-@pytest.mark.parametrize(("forks", "reason"), [("Off", "ForksOff"), ("Approved", "ApprovalMissing")])
-def test_a_fork_gets_nothing_by_itself(forks: str, reason: str) -> None:
-    """A pull request from a fork is refused whatever the project says, until approvals exist."""
-    fork = preview(pullRequest={"number": 7, "fromFork": True})
+def _fork(approved: str = "") -> Preview:
+    approval = {"approval": {"sha": approved, "by": "ada", "at": "2026-01-02T03:04:05Z"}} if approved else {}
+    url = "https://github.example.com/acme/rapidrar/pull/7"
+    return preview(pullRequest={"number": 7, "fromFork": True, "url": url}, **approval)
 
-    verdict = accept(fork, project(forks=forks))
+
+@pytest.mark.parametrize(
+    ("forks", "approved", "reason"),
+    [
+        ("Off", "", "ForksOff"),
+        ("Off", SHA, "ForksOff"),
+        ("Approved", "", "ApprovalMissing"),
+        ("Approved", OLD_SHA, "ApprovalMissing"),
+    ],
+)
+def test_a_fork_gets_nothing_by_itself(forks: str, approved: str, reason: str) -> None:
+    """Nor by an approval of another commit, nor where forks are off."""
+    verdict = accept(_fork(approved), project(forks=forks))
 
     assert isinstance(verdict, Rejected)
     assert verdict.reason == reason
+
+
+def test_an_approved_commit_of_a_fork_is_accepted() -> None:
+    """This one, and where the project lets forks in."""
+    assert isinstance(accept(_fork(SHA), project(forks="Approved")), Accepted)
+
+
+@pytest.mark.parametrize(
+    ("approved", "url"),
+    [
+        ("", f"https://github.example.com/acme/rapidrar/pull/7/commits/{SHA}"),
+        (OLD_SHA, f"https://github.example.com/acme/rapidrar/compare/{OLD_SHA}...{SHA}"),
+    ],
+)
+def test_who_approves_is_shown_what_it_lets_in(approved: str, url: str) -> None:
+    """All of it, or what has changed since the last approved commit; and the command that approves it."""
+    verdict = accept(_fork(approved), project(forks="Approved"))
+
+    assert isinstance(verdict, Rejected)
+    assert url in verdict.message
+    assert f"`kubepreview approve 7 --sha {SHA}`" in verdict.message
+
+
+def test_a_page_elsewhere_is_not_what_is_shown() -> None:
+    """The page of the pull request is written by continuous integration; it leads to this repository only."""
+    lies = preview(
+        pullRequest={"number": 7, "fromFork": True, "url": "https://evil.example/acme/other/pull/7"}
+    )
+
+    assert to_look_at(lies, project().spec).startswith("https://github.com/acme/rapidrar/pull/7/")
 
 
 def test_a_kept_daemon_set_is_accepted() -> None:

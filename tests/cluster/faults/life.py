@@ -20,7 +20,7 @@ from kubepreview.core import conditions, keys
 from kubepreview.core.model import Preview
 from kubepreview.errors import NotReady
 from kubepreview.kube.client import Client
-from kubepreview.kube.resources import INGRESSES, LEASES, NAMESPACES, PODS, PREVIEWS, Object
+from kubepreview.kube.resources import CONFIGMAPS, INGRESSES, LEASES, NAMESPACES, PODS, PREVIEWS, Object
 from kubepreview.kube.wait import wait_until
 from tests.cluster.team import Team, application, sha
 
@@ -87,6 +87,11 @@ class Life:
         """Ask for sleep or for its end."""
         wish = {"id": f"wish-{next(self._wishes)}", "asleep": asleep}
         await self.patch({"lifetime": {"sleep": wish}})
+
+    async def approve(self, commit: str) -> None:
+        """As somebody who may."""
+        at = revision(commit)["observedAt"]
+        await self.patch({"approval": {"sha": commit, "by": "the test", "at": at}})
 
     async def served(self) -> str:
         """The commit that a visitor sees."""
@@ -208,6 +213,23 @@ async def _serves_first(life: Life) -> bool:
 
 async def _serves_second(life: Life) -> bool:
     return await serves(life, SECOND)
+
+
+async def is_refused(life: Life, reason: str) -> bool:
+    """Its status says that, and why, the commit that is asked for is not built."""
+    preview = await life.preview()
+    found = conditions.find(preview.status, conditions.ACCEPTED)
+    return (
+        found is not None
+        and found.observed_generation == preview.metadata.generation
+        and (found.status, found.reason) == ("False", reason)
+    )
+
+
+async def built(life: Life) -> set[str]:
+    """The commits of which something is there."""
+    found = await life.client.list(CONFIGMAPS, life.space)
+    return {each["data"]["sha"] for each in found if "sha" in each.get("data", {})}
 
 
 async def sleeps(life: Life) -> bool:

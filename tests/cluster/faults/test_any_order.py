@@ -50,7 +50,8 @@ class Expected:
     """What was asked of a preview last.
 
     `asleep` is None where nobody can say: a visitor, or another commit, may have come before or after a wish
-    was heeded. `slept_at`: the commit at which it was seen asleep.
+    was heeded. `slept_at`: the commit at which it was seen asleep. `approvals`: of a fork, the commits that
+    somebody has approved; the last one holds.
     """
 
     one: Life
@@ -60,17 +61,26 @@ class Expected:
     is_visited: bool = False
     slept_at: str = ""
     closings: int = 0
+    is_fork: bool = False
+    approvals: list[str] = field(default_factory=list)
     events: list[Object] = field(default_factory=list)
 
     @property
     def words(self) -> str:
         """What it is to be."""
-        return f"{self.state} at {self.commit[:1]}, asleep: {self.asleep}"
+        return f"{self.state} at {self.commit[:1]}, asleep: {self.asleep}, held back: {self.is_held_back}"
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether nobody has approved what is asked for."""
+        return self.is_fork and self.commit not in self.approvals[-1:]
 
     async def is_right(self, one: Life) -> bool:
         """Whether it is as it was asked for."""
         if self.state == "Closed":
             return await life.is_gone(one)
+        if self.is_held_back:
+            return await life.is_refused(one, "ApprovalMissing")
         if self.asleep is None:
             return await life.sleeps(one) or await life.serves(one, self.commit)
         return await (life.sleeps(one) if self.asleep else life.serves(one, self.commit))
@@ -98,6 +108,8 @@ class Stories(RuleBasedStateMachine):
     def begin(self) -> None:
         """Nobody knows of any of them."""
         self.previews = [Expected(self.stage.scene.new_life()) for _ in range(_AT_ONCE)]
+        # While a commit of a fork is not approved no wish is heeded: nobody can say whether it sleeps.
+        self.previews[-1].is_fork, self.previews[-1].asleep = True, None
 
     _which = st.integers(0, _AT_ONCE - 1)
 
@@ -105,13 +117,14 @@ class Stories(RuleBasedStateMachine):
     def push(self, which: int, commit: str) -> None:
         """A commit; it opens what is not open."""
         preview = self.previews[which]
-        if preview.asleep is not False or preview.slept_at:
+        if not preview.is_fork and (preview.asleep is not False or preview.slept_at):
             is_news = preview.state == "Open" and preview.slept_at not in ("", commit)
             preview.asleep = False if is_news else None
         if preview.state:
             self._tell(preview, life.pushed(preview.one, commit))
         else:
-            obj = life.opened(preview.one, **life.pushed(preview.one, commit))
+            pull_request = {"number": preview.one.number, "fromFork": preview.is_fork}
+            obj = life.opened(preview.one, **life.pushed(preview.one, commit), pullRequest=pull_request)
             self.stage.do(self.stage.scene.client.create(PREVIEWS, obj))
             preview.events.append({"state": "Open", "revision": obj["spec"]["revision"]})
         preview.state, preview.commit = "Open", commit
@@ -124,6 +137,14 @@ class Stories(RuleBasedStateMachine):
             self._tell(preview, life.closed())
             preview.closings += preview.state == "Open"
             preview.state = "Closed"
+
+    @rule(which=_which)
+    def approve(self, which: int) -> None:
+        """Somebody who may approves what is asked for; of one that is no fork it changes nothing."""
+        preview = self.previews[which]
+        if preview.state:
+            self.stage.do(preview.one.approve(preview.commit))
+            preview.approvals.append(preview.commit)
 
     @rule(which=_which)
     def repeat(self, which: int) -> None:
@@ -147,7 +168,7 @@ class Stories(RuleBasedStateMachine):
         preview = self.previews[which]
         if preview.state == "Open":
             self.stage.do(preview.one.wish(asleep=asleep))
-            preview.asleep = None if asleep and preview.is_visited else asleep
+            preview.asleep = None if preview.is_fork or (asleep and preview.is_visited) else asleep
             preview.slept_at = ""
 
     @rule(which=_which)
@@ -203,6 +224,7 @@ class Stories(RuleBasedStateMachine):
         for each in asked:
             self.stage.do(each.one.see(each.words, each.is_right))
             assert self._deletions(each) <= each.closings
+            assert not each.is_fork or self.stage.do(life.built(each.one)) <= set(each.approvals)
         for each in asked:
             self.stage.do(each.one.ask(life.DOWN))
         for each in asked:
@@ -228,7 +250,8 @@ async def _is_closed(one: Life) -> bool:
 
 @contextmanager
 def _played(team: Team, folder: Path, witness: Witness) -> Iterator[Stage]:
-    """The stage, for as long as the block lasts."""
+    """The stage, for as long as the block lasts; forks may have previews there."""
+    team.decide(forks="Approved")
     ready: Future[Stage] = Future()
 
     async def play() -> None:
@@ -251,7 +274,7 @@ def test_the_end_of_every_story_is_what_was_asked_for_last(doomed: Team, tmp_pat
     """Open previews serve their commit or sleep, as asked, and of closed ones nothing is left.
 
     No preview that is open was deleted, no namespace of somebody else was touched, nothing was there without
-    its guardrails, and no event of before counted.
+    its guardrails, no event of before counted, and no commit of a fork was built that nobody had approved.
     """
     apply(doomed.cluster, namespace(_BYSTANDER, project="another"))
     bystander = kubectl(doomed.cluster, "get", "namespace", _BYSTANDER, "--output=yaml")
