@@ -45,7 +45,7 @@ _GUARDS = (
     ("ServiceAccount", keys.DEPLOYER),
     ("RoleBinding", keys.DEPLOYER_ROLE),
 )
-_WATCH_FOR_S = 1800
+_WATCH_FOR_S = 600
 _READY_S = 30.0
 
 
@@ -144,17 +144,25 @@ async def _watch_all(running: RunningCluster, witness: Witness, started: threadi
 
 
 async def _watch(client: Client, path: str, version: str, witness: Witness) -> None:
-    params: dict[str, str | int] = {
-        "watch": "true",
-        "resourceVersion": version,
-        "labelSelector": f"{keys.MANAGED}=true",
-        "timeoutSeconds": _WATCH_FOR_S,
-    }
-    call = Call(method="GET", path=path, params=params)
-    async with client.stream(call, silence_s=_WATCH_FOR_S) as chunks, aclosing(lines.split(chunks)) as each:
-        async for line in each:
-            witness.seen.append(_seen(json.loads(line)))
-    raise AssertionError(f"the watch of {path} ended")
+    """For ever: a watch that ends when its time is over goes on where it was, by the last bookmark."""
+    while True:
+        params: dict[str, str | int] = {
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "labelSelector": f"{keys.MANAGED}=true",
+            "timeoutSeconds": _WATCH_FOR_S,
+        }
+        call = Call(method="GET", path=path, params=params)
+        async with (
+            client.stream(call, silence_s=_WATCH_FOR_S) as chunks,
+            aclosing(lines.split(chunks)) as each,
+        ):
+            async for line in each:
+                frame = json.loads(line)
+                if frame["type"] != "BOOKMARK":
+                    witness.seen.append(_seen(frame))
+                version = frame["object"]["metadata"]["resourceVersion"]
 
 
 def _seen(frame: dict[str, Any]) -> Seen:

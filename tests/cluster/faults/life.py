@@ -185,13 +185,13 @@ async def _close(life: Life) -> None:
     await life.patch(closed())
 
 
-def _is(preview: Preview, kind: str, reason: str) -> bool:
-    """Whether the condition is true for this reason, and of the object as it is now."""
+def _says(preview: Preview, kind: str, status: str, reason: str) -> bool:
+    """Whether the condition says this, and of the object as it is now."""
     found = conditions.find(preview.status, kind)
     return (
         found is not None
         and found.observed_generation == preview.metadata.generation
-        and (found.status, found.reason) == ("True", reason)
+        and (found.status, found.reason) == (status, reason)
     )
 
 
@@ -199,7 +199,7 @@ async def serves(life: Life, commit: str) -> bool:
     """Its status says so, a visitor sees it, and it has all its pods."""
     preview = await life.preview()
     return (
-        _is(preview, conditions.READY, "Ready")
+        _says(preview, conditions.READY, "True", "Ready")
         and preview.status.served is not None
         and preview.status.served.sha == commit
         and preview.status.pods == f"{REPLICAS}/{REPLICAS}"
@@ -217,13 +217,7 @@ async def _serves_second(life: Life) -> bool:
 
 async def is_refused(life: Life, reason: str) -> bool:
     """Its status says that, and why, the commit that is asked for is not built."""
-    preview = await life.preview()
-    found = conditions.find(preview.status, conditions.ACCEPTED)
-    return (
-        found is not None
-        and found.observed_generation == preview.metadata.generation
-        and (found.status, found.reason) == ("False", reason)
-    )
+    return _says(await life.preview(), conditions.ACCEPTED, "False", reason)
 
 
 async def built(life: Life) -> set[str]:
@@ -234,7 +228,7 @@ async def built(life: Life) -> set[str]:
 
 async def sleeps(life: Life) -> bool:
     """Its status says so, no pod is left, and it is the gateway that answers."""
-    if not _is(await life.preview(), conditions.ASLEEP, "Asleep"):
+    if not _says(await life.preview(), conditions.ASLEEP, "True", "Asleep"):
         return False
     return not await life.client.list(PODS, life.space)
 
@@ -243,6 +237,9 @@ async def is_gone(life: Life) -> bool:
     """The receipt tells of every part, and nothing is left: here, nor where the gateway answered."""
     preview = await life.preview()
     receipt = preview.status.receipt
+    if receipt is None and _says(preview, conditions.READY, "False", "Closed"):
+        # Nothing of it was ever built.
+        return await life.client.find(NAMESPACES, life.space) is None
     if receipt is None or None in (receipt.route_gone_at, receipt.pods_gone_at, receipt.namespace_gone_at):
         return False
     assert await life.client.find(NAMESPACES, life.space) is None
