@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+from kubepreview.cli.installing import CANARY
 from tests.cluster.faults import life
 from tests.cluster.faults.life import Life
 from tests.cluster.faults.scene import administrator
@@ -16,7 +17,8 @@ from tests.cluster.team import Team
 
 # More by KUBEPREVIEW_CYCLES, as `make test-faults` says.
 _CYCLES = int(os.environ.get("KUBEPREVIEW_CYCLES", "6"))  # noqa: TID251 - entry point of tests
-_AT_ONCE = 3
+# As many as the controller works at.
+_AT_ONCE = 8
 _FIRST_NUMBER = 30_000
 # What comes and goes by itself, whether there are previews or not.
 _PASSING = ("events", "events.events.k8s.io", "pods.metrics.k8s.io", "nodes.metrics.k8s.io")
@@ -36,6 +38,8 @@ async def test_previews_that_come_and_go_leave_nothing(team: Team) -> None:
     """Not one object more, and not one less, of any kind, anywhere."""
     for commit in (life.FIRST, life.SECOND):
         team.image(commit)
+    # Of the installation, which has just tried its policies.
+    eventually(lambda: CANARY not in team.names("namespace"), "what `install` tried with is gone")
     before = _inventory(team)
     numbers = itertools.islice(itertools.count(_FIRST_NUMBER), _CYCLES)
     async with administrator(team) as client:
