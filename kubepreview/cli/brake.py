@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 import click
 
@@ -15,11 +14,6 @@ from kubepreview.core import keys
 from kubepreview.core.brake import Brake
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import CONFIGMAPS
-
-_WHAT: Final = {
-    "pull-requests": "previews whose pull request is over, as GitHub says",
-    "namespaces": "namespaces and routes whose Preview is no more",
-}
 
 
 @click.command()
@@ -48,18 +42,19 @@ def brake(caller: Caller, /, connection: Connection, output: Format, *, release:
         caller.streams.talk(f"✓ {count} are let go; the controller deletes them within a minute")
     else:
         for each in (each for each in found if each.waits):
-            caller.streams.talk(f"{len(each.waits)} {_WHAT[each.name]}")
+            caller.streams.talk(f"{len(each.waits)} {brakes.WHAT[each.name]}")
         caller.streams.talk("`kubepreview brake --release` lets them go")
 
 
 async def _brakes(caller: Caller, connection: Connection, *, release: bool) -> list[Brake]:
     async with connect(connection, caller) as client:
-        found = await _recorded(client)
+        found = await recorded(client)
         if release and any(each.waits for each in found):
             await client.apply(brakes.record_of_released(found), manager=keys.CLI_MANAGER)
         return found
 
 
-async def _recorded(client: Client) -> list[Brake]:
+async def recorded(client: Client) -> list[Brake]:
+    """Every brake, as the cluster has it on record."""
     record = await client.find(CONFIGMAPS, keys.BRAKE, keys.SYSTEM_NAMESPACE)
-    return [brakes.recorded(record, name) for name in brakes.NAMES]
+    return [brakes.recorded(record, name) for name in brakes.WHAT]

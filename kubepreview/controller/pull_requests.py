@@ -34,6 +34,7 @@ _MANAGER: Final = f"{keys.MANAGER}-pull-requests"
 _FIRST_PAUSE_S: Final = 5.0
 # After so many intervals without an answer what was known is not taken for true any more.
 _PATIENCE: Final = 3
+_AT_A_TIME_S: Final = 10.0
 # Those that were closed in this time count as of one pass: what comes one by one is not less of a mistake.
 _ONE_PASS_S: Final = 600.0
 _HELD: Final = f"so many would be closed at once that somebody should look first; {brake.CURE}"
@@ -80,7 +81,10 @@ class PullRequests:
         self._forget()
         if self._now() < self._quiet_until:
             return
+        began = self._now()
         for key, known in sorted(self._due(), key=lambda each: self._attempt(each[0])):
+            if self._now() - began > _AT_A_TIME_S:
+                return  # what was read is acted upon; the others go first the next time
             self._attempts[key] = _Attempt(self._now(), known.metadata.uid, known.metadata.generation)
             try:
                 result = await self._read(self._ref(key, known))
@@ -91,6 +95,8 @@ class PullRequests:
             self._learn(key, result, tools.now())
 
     async def _read(self, asked: PullRequestRef) -> Seen | Unread:
+        if why := pull_requests.contradiction(asked):
+            return Unread(why=why)
         answer = await self._github.get(f"/repos/{asked.repository}/pulls/{asked.number}")
         result = pull_requests.read(asked, answer.code, answer.body, has_moved=answer.has_moved)
         if not isinstance(result, NotFound):
@@ -207,7 +213,8 @@ class PullRequests:
 
     def _ref(self, key: Key, known: KnownPreview) -> PullRequestRef:
         project = self._watches.projects.store[key[0], known.spec.project]
-        return PullRequestRef(repository=project.spec.repository, number=known.spec.pull_request.number)
+        told = known.spec.pull_request
+        return PullRequestRef(repository=project.spec.repository, number=told.number, url=told.url)
 
     def _closed_lately(self) -> int:
         while self._closed_at and self._now() - self._closed_at[0] > _ONE_PASS_S:

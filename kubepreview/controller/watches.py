@@ -117,6 +117,7 @@ class _Decided(msgspec.Struct, frozen=True, rename="camel"):
 class _PullRequest(msgspec.Struct, frozen=True):
     author: str = ""
     number: int = 0
+    url: str = ""
 
 
 class _Revision(msgspec.Struct, frozen=True, rename="camel"):

@@ -22,9 +22,12 @@ _ALWAYS: Final = 3
 _FIFTH: Final = 5
 
 Name = Literal["pull-requests", "namespaces"]
-"""What the brakes hold: previews whose pull request is over, and namespaces whose Preview is no more."""
 
-NAMES: Final[tuple[Name, ...]] = ("pull-requests", "namespaces")
+WHAT: Final[Mapping[Name, str]] = {
+    "pull-requests": "previews whose pull request is over, as GitHub says",
+    "namespaces": "namespaces and routes whose Preview is no more",
+}
+"""The brakes, each with what it holds."""
 
 
 class Held(Struct, frozen=True):

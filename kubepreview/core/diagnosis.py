@@ -12,7 +12,8 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from kubepreview import __version__
-from kubepreview.core import names, own_objects
+from kubepreview.core import brake, names, own_objects
+from kubepreview.core.brake import Brake
 from kubepreview.core.ingress import IngressClass
 from kubepreview.core.project_spec import ProjectSpec
 from kubepreview.core.wire import Object
@@ -85,6 +86,14 @@ def installed(missing: Sequence[str], processes: Mapping[str, Object | None]) ->
     for name, deployment in processes.items():
         if deployment is not None:
             yield _running(name, deployment)
+
+
+def brakes(found: Sequence[Brake]) -> Finding:
+    """Whether something waits for a person's word before it is deleted."""
+    held = [f"{len(each.waits)} {brake.WHAT[each.name]}" for each in found if each.waits]
+    if not held:
+        return Finding(name="brakes", verdict="ok", seen="they hold nothing")
+    return Finding(name="brakes", verdict="warn", seen=f"they hold {' and '.join(held)}", cure=brake.CURE)
 
 
 def _running(name: str, deployment: Object) -> Finding:

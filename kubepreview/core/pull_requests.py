@@ -8,6 +8,7 @@ nothing, and when it has lasted for a while the preview's status says since when
 from __future__ import annotations
 
 import datetime as dt
+import re
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -20,10 +21,11 @@ State = Literal["Open", "Closed", "Merged", "Deleted"]
 
 
 class PullRequestRef(Struct, frozen=True, kw_only=True):
-    """Which one. `repository` is owner/name."""
+    """Which one. `repository` is owner/name; `url` is its page, if whoever asked for the preview said it."""
 
     repository: str
     number: int
+    url: str = ""
 
     def __str__(self) -> str:
         return f"{self.repository}#{self.number}"
@@ -68,6 +70,14 @@ class _PullRequest(Struct, frozen=True, kw_only=True):
     merged_at: Time | None
     updated_at: Time
     base: _Base
+
+
+def contradiction(asked: PullRequestRef) -> str:
+    """Why it is not asked about: its page is another repository's than the project's. Empty if it is not."""
+    page = rf"/{re.escape(asked.repository)}/pull/{asked.number}(?!\d)"
+    if not asked.url or re.search(page, asked.url, re.IGNORECASE):
+        return ""
+    return f"its page is {asked.url}, and the project's repository is {asked.repository}"
 
 
 def read(asked: PullRequestRef, code: int, body: bytes, *, has_moved: bool) -> Seen | Unread | NotFound:

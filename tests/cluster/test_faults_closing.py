@@ -125,6 +125,7 @@ def test_many_namespaces_without_a_preview_are_held_until_somebody_lets_them_go(
     eventually(lambda: _held(team) == len(_ORPHANS), "the brake holds")
     held = [json.loads(line) for line in _log(team) if "so many would be deleted at once" in line]
     shown = team.type("brake").out
+    doctor = team.type("doctor", "--no-pods").out
     kept = spaces & set(team.names("namespace"))
     released = team.type("brake", "--release")
     eventually(lambda: not spaces & set(team.names("namespace")), "they are ended", timeout_s=120)
@@ -136,6 +137,7 @@ def test_many_namespaces_without_a_preview_are_held_until_somebody_lets_them_go(
         assert told in held[-1]["held"]
         assert told in shown.splitlines()
     assert "kubepreview brake --release" in held[-1]["cure"]
+    assert "! brakes: they hold 4 namespaces and routes whose Preview is no more" in doctor
     assert released.code == 0, released.err
     assert "4 are let go" in released.err
     assert team.type("brake").out == ""

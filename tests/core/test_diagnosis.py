@@ -13,6 +13,7 @@ import pytest
 
 from kubepreview import __version__
 from kubepreview.core import diagnosis
+from kubepreview.core.brake import Brake, Held
 from kubepreview.core.diagnosis import Finding, Project
 from kubepreview.core.ingress import IngressClass
 from kubepreview.core.project_spec import Baseline, ProjectSpec, Route
@@ -197,3 +198,14 @@ def test_a_registry_that_does_not_answer_here_is_a_warning() -> None:
     """The cluster may reach what this machine does not."""
     assert verdicts([diagnosis.registry("ghcr.io", "no route")]) == ["warn"]
     assert verdicts([diagnosis.registry("ghcr.io", "")]) == ["ok"]
+
+
+def test_what_the_brakes_hold_is_a_warning() -> None:
+    """With the command that shows it and lets it go."""
+    held = Brake(name="pull-requests", held=(Held("a", "one"), Held("b", "two")), released=frozenset("b"))
+
+    assert diagnosis.brakes([Brake(name="namespaces")]).verdict == "ok"
+    finding = diagnosis.brakes([held, Brake(name="namespaces")])
+    assert finding.verdict == "warn"
+    assert finding.seen == "they hold 1 previews whose pull request is over, as GitHub says"
+    assert "kubepreview brake --release" in finding.cure

@@ -18,6 +18,7 @@ from kubepreview.core.pull_requests import (
     Told,
     Unread,
     closing,
+    contradiction,
     ends,
     read,
     read_missing,
@@ -116,6 +117,23 @@ def test_no_damaged_answer_about_an_open_one_ends_it(at: int, noise: bytes) -> N
     found = _read(200, body[:at] + noise + body[at + len(noise) :])
 
     assert not (isinstance(found, Seen) and found.is_over)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_other"),
+    [
+        ("", False),
+        ("https://github.com/acme/rapidrar/pull/7", False),
+        ("https://github.example.com/Acme/RapidRAR/pull/7/files", False),
+        ("https://github.com/acme/other/pull/7", True),
+        ("https://github.com/acme/rapidrar/pull/77", True),
+    ],
+)
+def test_another_repositorys_pull_request_is_not_asked_about(url: str, *, is_other: bool) -> None:
+    """A project whose repository was written wrong closes nobody's preview."""
+    asked = PullRequestRef(repository="acme/rapidrar", number=7, url=url)
+
+    assert bool(contradiction(asked)) is is_other
 
 
 @pytest.mark.parametrize(

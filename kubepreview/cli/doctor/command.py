@@ -96,6 +96,7 @@ async def _checks(caller: Caller, client: Client, options: Options) -> AsyncIter
     images = [each for each in (image,) if each]
     checks: list[tuple[str, Callable[[], Awaitable[Sequence[Finding]]]]] = [
         ("installation", lambda: reading.installed(client)),
+        ("brakes", lambda: reading.brakes(client)),
         ("your rights", lambda: reading.rights(client)),
         ("ingress", lambda: reading.ingress(client, projects)),
         ("user namespaces", lambda: reading.user_namespaces(client, projects)),

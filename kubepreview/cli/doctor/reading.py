@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from kubepreview.cli import facts
+from kubepreview.cli import brake, facts
 from kubepreview.core import diagnosis, installation, keys
 from kubepreview.core.diagnosis import Finding, Project
 from kubepreview.core.ingress import IngressClass
@@ -73,6 +73,11 @@ async def installed(client: Client) -> Sequence[Finding]:
     missing = [_named(obj) for obj, is_there in zip(wanted, there, strict=True) if not is_there]
     gateway = await client.find(DEPLOYMENTS, keys.GATEWAY, keys.GATEWAY_NAMESPACE)
     return tuple(diagnosis.installed(missing, {"controller": await _controller(client), "gateway": gateway}))
+
+
+async def brakes(client: Client) -> Sequence[Finding]:
+    """What they hold."""
+    return (diagnosis.brakes(await brake.recorded(client)),)
 
 
 async def rights(client: Client) -> Sequence[Finding]:
