@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Iterator
+from typing import Literal
 
 import click
 
@@ -13,24 +14,41 @@ from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.declaring import number_of
 from kubepreview.cli.list_previews import age
-from kubepreview.cli.output import Format, moment, output_option, table, write_data
+from kubepreview.cli.output import Format, moment, table, write_data
 from kubepreview.cli.scope import ScopeOptions, resolve_scope, scope_options
 from kubepreview.core import conditions
+from kubepreview.core.comment import comment
 from kubepreview.core.model import Preview
 from kubepreview.core.wire import Object
 
 
 @click.command()
 @click.argument("number", required=False, type=click.IntRange(1))
-@output_option
+@click.option(
+    "--output",
+    "-o",
+    type=click.Choice(["text", "json", "yaml", "markdown"]),
+    default="text",
+    show_default=True,
+    help="How to print it; markdown is for a job's summary, or a comment on the pull request.",
+)
 @scope_options
 @connection_options
 @click.pass_obj
 def status(
-    caller: Caller, /, *, number: int | None, output: Format, scope: ScopeOptions, connection: Connection
+    caller: Caller,
+    /,
+    *,
+    number: int | None,
+    output: Format | Literal["markdown"],
+    scope: ScopeOptions,
+    connection: Connection,
 ) -> None:
     """Show the preview of pull request NUMBER: its link, what is served, what is missing and why."""
     found = asyncio.run(_get(caller, number_of(number, caller), scope, connection))
+    if output == "markdown":
+        caller.streams.data(comment(previews.decode(found)).rstrip("\n"))
+        return
     if output != "text":
         write_data(caller.streams, found, output)
         return
