@@ -108,9 +108,14 @@ def _towards_the_preview(wanted: Wanted, observed: Observed) -> tuple[Action, ..
     return _plan_route(wanted, observed) or (DeleteGate(observed.gate.objects),)
 
 
+def gate_ingress(wanted: Wanted, told: Sleeper) -> Object:
+    """What leads the host to the gateway, and tells it how things are."""
+    return hashed(gateway.ingress(told, wanted.route["spec"]["ingressClassName"], wanted.labels))
+
+
 def _plan_gate(wanted: Wanted, observed: Observed, told: Sleeper) -> tuple[Action, ...]:
     """Tell the gateway, unless it was told so; its Lease is there first."""
-    ingress = hashed(gateway.ingress(told, wanted.route["spec"]["ingressClassName"], wanted.labels))
+    ingress = gate_ingress(wanted, told)
     there = observed.gate
     if there.lease and there.ingress and applied_hash(there.ingress) == applied_hash(ingress):
         return ()

@@ -69,6 +69,8 @@ def plan_repair(wanted: Wanted, observed: Observed, preview_uid: str) -> tuple[D
         if live is not None and not drift.is_left_alone(live):
             pairs.append((scales.as_counted(obj, live), live))
     pairs.append((wanted.route, observed.route))
+    if wanted.is_asleep:
+        pairs.append((handover.gate_ingress(wanted, wanted.sleeper), observed.gate.ingress))
     return tuple(_drifted(pairs))
 
 

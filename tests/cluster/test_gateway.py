@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -130,6 +131,19 @@ def test_a_browser_waits_on_a_page_and_a_robot_is_sent_away(team: Team, preview:
     assert asleep == ("True", "Asleep")
     assert page[0] == 503
     assert "is waking up" in page[2]
+
+
+def test_a_host_that_was_led_astray_leads_to_the_gateway_again(team: Team, preview: Path) -> None:
+    """Somebody has edited the Ingress of the gateway; a visitor wakes the preview all the same."""
+    assert preview
+    _put_to_sleep(team)
+    where = ("ingress", _SPACE, f"--namespace={GATEWAY_NAMESPACE}")
+    astray = json.dumps([{"op": "replace", "path": "/spec/rules/0/host", "value": "elsewhere.localhost"}])
+    kubectl(team.cluster, "patch", *where, "--type=json", f"--patch={astray}")
+
+    host = "--output=jsonpath={.spec.rules[0].host}"
+    eventually(lambda: kubectl(team.cluster, "get", *where, host) == _HOST, "the host is put back")
+    assert _ask(team, {"User-Agent": "curl"})[0] == 200
 
 
 def test_no_request_is_lost_when_it_falls_asleep_and_wakes(team: Team, preview: Path) -> None:

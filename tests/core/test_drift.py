@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from kubepreview.core import keys, plan
 from kubepreview.core.drift import drift
@@ -140,6 +141,22 @@ def test_no_annotation_protects_a_change_of_a_guard() -> None:
     found = plan.plan_repair(asked(), world.seen, UID)
 
     assert [each.object["kind"] for each in found] == ["ResourceQuota", "Deployment"]
+
+
+def test_the_way_to_the_gateway_is_put_back_while_it_sleeps() -> None:
+    """Or else nobody could wake it."""
+    world = World()
+    world.settle(asked())
+    world.settle(asked(is_asleep=True))
+    assert plan.plan_repair(asked(is_asleep=True), world.seen, UID) == ()
+    astray = _live(world.seen.gate.ingress or {}, {"f:spec": {"f:rules": {}}})
+    astray["spec"]["rules"][0]["host"] = "elsewhere.example.com"
+    world.seen = replace(world.seen, gate=replace(world.seen.gate, ingress=astray))
+
+    (only,) = plan.plan_repair(asked(is_asleep=True), world.seen, UID)
+
+    assert only.what == "spec.rules was changed by kubectl-edit"
+    assert only.object["spec"]["rules"][0]["host"] == asked().host
 
 
 def test_a_namespace_that_is_not_ours_is_not_repaired() -> None:
