@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Final
 
 import click
 import msgspec
 
-from kubepreview.cli import writing
+from kubepreview.cli import previews, writing
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.scope import ScopeOptions, resolve_scope, scope_options
-from kubepreview.core import approvals, names
+from kubepreview.core import approvals
 from kubepreview.core.model import Preview
 from kubepreview.core.project_spec import PreviewProject
+from kubepreview.core.wire import is_sha
 from kubepreview.errors import InvalidInput
 from kubepreview.kube.client import Client
-from kubepreview.kube.resources import PREVIEW_PROJECTS, PREVIEWS
+from kubepreview.kube.resources import PREVIEW_PROJECTS
 
-_FULL: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REVIEWS: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
 
@@ -36,7 +35,7 @@ def approve(caller: Caller, /, *, number: int, sha: str, scope: ScopeOptions, co
     Its code will run in your cluster. The approval holds for this commit and no other; the next push needs
     its own. It takes the verb `approve` on previews, which ClusterRole kubepreview-approver gives.
     """
-    if not _FULL.fullmatch(sha):
+    if not is_sha(sha):
         raise InvalidInput(
             f"{sha} is no full SHA", hint="40 or 64 digits, so that it can mean one commit only"
         )
@@ -49,10 +48,8 @@ async def _approve(
 ) -> str:
     target = resolve_scope(options, caller)
     async with connect(connection, caller) as client:
-        before = await client.find(PREVIEWS, names.preview_name(number), target.namespace)
-        if before is not None:
-            where = await _to_look_at(client, msgspec.convert(before, Preview))
-            caller.streams.talk(f"what this lets in: {where}")
+        preview = previews.decode(await previews.get(client, target, number))
+        caller.streams.talk(f"what this lets in: {await _to_look_at(client, preview)}")
         by = await _who(client)
         await writing.approve(client, target, number, sha, by)
         return by

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import subprocess
 from collections.abc import Callable
 from functools import wraps
@@ -17,10 +16,10 @@ from kubepreview.cli import event
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.event import Event
 from kubepreview.cli.writing import Declared
+from kubepreview.core.wire import is_sha
 from kubepreview.errors import InvalidInput, Refused
 
 _GIT_S = 10
-_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BY_OPTION = "give it with --sha"
 
 
@@ -80,7 +79,7 @@ def declared(facts: Facts, caller: Caller, root: Path) -> Declared:
             hint="`kubepreview down` closes its preview",
         )
     sha = facts.sha or (found.revision.sha if found else _head(root, caller))
-    if not _SHA.fullmatch(sha):
+    if not is_sha(sha):
         raise InvalidInput(f"--sha: {sha!r} is not the full SHA of a commit: 40 or 64 hexadecimal digits")
     return _declared(facts, found, sha)
 

@@ -14,13 +14,13 @@ import msgspec
 from msgspec import Struct
 
 from kubepreview.core.model import PullRequest, Revision
+from kubepreview.core.wire import is_sha
 from kubepreview.errors import InvalidInput, Problem
 
 _MAX_TITLE: Final = 256
 _MAX_AUTHOR: Final = 64
 _MAX_URL: Final = 512
 _MAX_NUMBER: Final = 2_147_483_647
-_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _URL = re.compile(r"https?://[!-~]*")
 # Line ends, escapes and changes of direction: nothing of them belongs into one line of text.
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
@@ -87,7 +87,7 @@ class _Reader:
             self._check(
                 "pull_request.number", 1 <= number <= _MAX_NUMBER, f"{number} is no number of a pull request"
             )
-            self._check("pull_request.head.sha", bool(_SHA.fullmatch(sha)), f"{sha!r} is not a full SHA")
+            self._check("pull_request.head.sha", is_sha(sha), f"{sha!r} is not a full SHA")
         observed_at = self._time("pull_request.updated_at", updated_at)
         if self._problems or observed_at is None:
             raise InvalidInput(

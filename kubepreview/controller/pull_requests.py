@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from kubepreview.controller.brakes import BrakeRecord
+from kubepreview.controller.report import close
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.watches import KnownPreview, Watches
 from kubepreview.core import brake, conditions, keys, pull_requests
@@ -134,14 +135,10 @@ class PullRequests:
         is_open = preview.spec.state == "Open" and preview.metadata.uid == uid
         if not is_open or not pull_requests.ends(preview.spec.revision.observed_at, seen):
             return
-        version = {"uid": uid, "resourceVersion": preview.metadata.resource_version}
-        patch = {"metadata": version, "spec": pull_requests.closing(preview.spec.revision.observed_at, seen)}
-        try:
-            await tools.cluster.patch(PREVIEWS, key[1], patch, key[0])
-        except (WriteConflict, ObjectNotFound):
-            return
-        self._closed_at.append(self._now())
-        tools.log.info("preview closed", preview="/".join(key), pull_request=seen.state)
+        change = pull_requests.closing(preview.spec.revision.observed_at, seen)
+        if await close(tools, preview, change):
+            self._closed_at.append(self._now())
+            tools.log.info("preview closed", preview="/".join(key), pull_request=seen.state)
 
     async def _tell(self, tools: Tools, held: frozenset[str]) -> None:
         """What is known, in the status of each."""

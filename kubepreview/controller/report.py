@@ -75,16 +75,20 @@ async def write_sleep(tools: Tools, preview: Preview, sleep: Sleep) -> Preview:
 
 async def expire(tools: Tools, preview: Preview) -> None:
     """Close it because nobody uses it; not if anything was written to it since it was read."""
+    if await close(tools, preview, {"state": "Closed", "stateReason": "Expired"}):
+        tools.log.info("preview expired", preview=f"{preview.metadata.namespace}/{preview.metadata.name}")
+
+
+async def close(tools: Tools, preview: Preview, change: Object) -> bool:
+    """Change its spec so; False, and nothing is changed, if anything was written to it since it was read."""
     metadata = preview.metadata
-    patch = {
-        "metadata": {"uid": metadata.uid, "resourceVersion": metadata.resource_version},
-        "spec": {"state": "Closed", "stateReason": "Expired"},
-    }
+    version = {"uid": metadata.uid, "resourceVersion": metadata.resource_version}
+    patch = {"metadata": version, "spec": change}
     try:
         await tools.cluster.patch(PREVIEWS, metadata.name, patch, metadata.namespace)
     except (WriteConflict, ObjectNotFound):
-        return
-    tools.log.info("preview expired", preview=f"{metadata.namespace}/{metadata.name}")
+        return False
+    return True
 
 
 async def tell_of_repairs(tools: Tools, preview: Preview, told: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kubepreview.core import keys
+from kubepreview.core import keys, policies
 from kubepreview.core.model import Preview
 from kubepreview.core.project_spec import ProjectSpec
 from kubepreview.core.wire import Object
@@ -17,7 +17,6 @@ VERB: Final = "approve"
 ROLE: Final = "kubepreview-approver"
 POLICY: Final = "kubepreview-approvals"
 
-_API_VERSION: Final = "admissionregistration.k8s.io/v1"
 _GITHUB: Final = "https://github.com"
 # What has an approval that was not there, or was another: taking one away takes no right.
 _IS_NEW: Final = (
@@ -68,13 +67,13 @@ def admission() -> tuple[Object, Object]:
     metadata = {"name": POLICY}
     return (
         {
-            "apiVersion": _API_VERSION,
+            "apiVersion": policies.API_VERSION,
             "kind": "ValidatingAdmissionPolicy",
             "metadata": dict(metadata),
             "spec": spec,
         },
         {
-            "apiVersion": _API_VERSION,
+            "apiVersion": policies.API_VERSION,
             "kind": "ValidatingAdmissionPolicyBinding",
             "metadata": dict(metadata),
             "spec": {"policyName": POLICY, "validationActions": ["Deny"]},

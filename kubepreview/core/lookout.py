@@ -20,6 +20,7 @@ from kubepreview.core.endpoints import ready_pods
 from kubepreview.core.kinds import as_mapping
 from kubepreview.core.model import Held, Sleep
 from kubepreview.core.observed import Observed
+from kubepreview.core.own_objects import AS_NOBODY, CONFINED
 from kubepreview.core.project_spec import ProjectSpec
 from kubepreview.core.wanted import Lookout, Wanted
 from kubepreview.core.wire import Object
@@ -31,8 +32,6 @@ NOBODY, SOMEBODY = 0, 1
 # It looks for so much longer than an unused connection lives. In so much more it has started, or never will.
 _LONGER_S: Final = 10
 _STARTS_WITHIN_S: Final = 60
-# No user of the image or of the application.
-_USER: Final = 65532
 
 
 class Sighting(Struct, frozen=True, kw_only=True):
@@ -104,15 +103,8 @@ def posted(pod: Object, sent: Lookout, image: str, of_preview: Iterable[str]) ->
             "imagePullPolicy": "IfNotPresent",
             "command": ["python3", "-m", "kubepreview.gateway.connections"],
             "args": [str(sent.longest_s), *of_preview],
-            "securityContext": {
-                "allowPrivilegeEscalation": False,
-                "capabilities": {"drop": ["ALL"]},
-                "readOnlyRootFilesystem": True,
-                "runAsNonRoot": True,
-                "runAsUser": _USER,
-                "runAsGroup": _USER,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            # Of the container alone: the pod is the author's.
+            "securityContext": {**AS_NOBODY, **CONFINED},
         },
     )
 

@@ -19,6 +19,18 @@ RBAC: Final = "rbac.authorization.k8s.io"
 
 # The image's own user; any that is not root would do.
 _USER: Final = 65532
+# Of a pod and of a container: together they meet Pod Security `restricted`.
+AS_NOBODY: Final[Object] = {
+    "runAsNonRoot": True,
+    "runAsUser": _USER,
+    "runAsGroup": _USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+CONFINED: Final[Object] = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 
 
 class Process(Struct, frozen=True, kw_only=True):
@@ -118,12 +130,7 @@ def own_deployment(process: Process, image: str, replicas: int) -> Object:
                     "serviceAccountName": process.name,
                     "automountServiceAccountToken": True,
                     "terminationGracePeriodSeconds": process.grace_s,
-                    "securityContext": {
-                        "runAsNonRoot": True,
-                        "runAsUser": _USER,
-                        "runAsGroup": _USER,
-                        "seccompProfile": {"type": "RuntimeDefault"},
-                    },
+                    "securityContext": dict(AS_NOBODY),
                     "containers": [_container(process, image)],
                     # The one place that can be written: for the language's temporary files.
                     "volumes": [
@@ -152,11 +159,7 @@ def _container(process: Process, image: str) -> Object:
         "livenessProbe": {"httpGet": {"path": "/healthz", **health}, "failureThreshold": 6},
         "readinessProbe": {"httpGet": {"path": "/readyz", **health}, "periodSeconds": 2},
         "resources": {"requests": {"cpu": "50m", "memory": request}, "limits": {"memory": limit}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": dict(CONFINED),
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - in the container
             *({"name": name, "mountPath": path, "readOnly": True} for name, path in process.secrets.items()),

@@ -7,8 +7,9 @@ Field names are camelCase on the wire. Times are RFC 3339, always with an offset
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -31,13 +32,19 @@ Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}[smhd]$", examples=["90
 # What may stand in a route: no character that any ingress controller has ever expanded (CVE-2026-24512).
 UrlPath = Annotated[str, Meta(pattern=r"^/[A-Za-z0-9._~/-]{0,128}$")]
 # SHA-1 and SHA-256 repositories.
-Sha = Annotated[str, Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
+_SHA: Final = r"([0-9a-f]{40}|[0-9a-f]{64})"
+Sha = Annotated[str, Meta(pattern=f"^{_SHA}$")]
 Quantity = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
 Time = Annotated[dt.datetime, Meta(tz=True, extra_json_schema={"format": "date-time"})]
 Text = Annotated[str, Meta(max_length=1024)]
 
 Truth = Literal["True", "False", "Unknown"]
 PodProfile = Literal["userns", "restricted"]
+
+
+def is_sha(text: str) -> bool:
+    """Whether this is the SHA of a commit in full."""
+    return re.fullmatch(_SHA, text) is not None
 
 
 class Wire(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
