@@ -43,9 +43,9 @@ async def write_status(tools: Tools, preview: Preview, new: PreviewStatus) -> Pr
 
 
 def _without_theirs(status: PreviewStatus) -> PreviewStatus:
-    """What is said here; the one condition that others write is theirs, also if it was read here."""
+    """What is said here; a condition and the feedback are written by others, and theirs if read here, too."""
     ours = tuple(each for each in status.conditions if each.type != conditions.PULL_REQUEST_OPEN)
-    return msgspec.structs.replace(status, conditions=ours)
+    return msgspec.structs.replace(status, conditions=ours, feedback=None)
 
 
 def recorded(preview: Preview) -> Record:

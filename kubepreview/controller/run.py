@@ -15,6 +15,7 @@ from msgspec import Struct
 from kubepreview import daemon
 from kubepreview.controller.brakes import BrakeRecord
 from kubepreview.controller.evidence import drop_expired
+from kubepreview.controller.feedback import Feedback
 from kubepreview.controller.metrics import Metrics
 from kubepreview.controller.orphans import end_orphans
 from kubepreview.controller.probe import Prober
@@ -94,7 +95,7 @@ async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
             metrics.is_leader.set(1)
             try:
                 reading = PullRequests(watches, asking, settings.github.interval_s)
-                await _lead(queue, watches, tools, reading)
+                await _lead(queue, watches, tools, (reading, Feedback(watches, asking)))
             finally:
                 metrics.is_leader.set(0)
 
@@ -126,7 +127,9 @@ async def _hold(
             await asyncio.sleep(_LEAD_AGAIN_S)
 
 
-async def _lead(queue: WorkQueue, watches: Watches, tools: Tools, reading: PullRequests) -> None:
+async def _lead(
+    queue: WorkQueue, watches: Watches, tools: Tools, on_github: tuple[PullRequests, Feedback]
+) -> None:
     for key in watches.previews.store:
         queue.add(key)
     async with asyncio.TaskGroup() as group:
@@ -134,7 +137,8 @@ async def _lead(queue: WorkQueue, watches: Watches, tools: Tools, reading: PullR
             group.create_task(_work(queue, watches, tools))
         group.create_task(_sweep(watches, tools))
         group.create_task(_tidy(watches, tools))
-        group.create_task(reading.run(tools))
+        for each in on_github:
+            group.create_task(each.run(tools))
         group.create_task(tools.visits.run(tools.cluster))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 from kubepreview.core import conditions
-from kubepreview.core.model import Condition, Preview
+from kubepreview.core.model import Preview
 
 State = Literal["deploying", "ready", "queued", "failing", "asleep", "refused", "closing", "closed"]
 
@@ -44,18 +44,13 @@ def state(preview: Preview) -> State:
     return "failing" if preview.status.failure else "deploying"
 
 
-def marker(preview: Preview) -> str:
-    """By which the comment is found again; it is not seen."""
-    return f"<!-- kubepreview {preview.metadata.namespace}/{preview.metadata.name} -->"
-
-
 def comment(preview: Preview) -> str:
     """The whole comment."""
     now = state(preview)
     title = f"### Preview of {code(preview.spec.revision.sha[:7])}: {now}"
     rows = [f"| {name} | {_cell(value)} |" for name, value in _rows(preview, now) if value]
     table = ["| | |", "| --- | --- |", *rows] if rows else []
-    return "\n".join([marker(preview), title, "", *table, *_details(preview, now)]).rstrip() + "\n"
+    return "\n".join([title, "", *table, *_details(preview, now)]).rstrip() + "\n"
 
 
 def _rows(preview: Preview, now: State) -> Iterator[tuple[str, str]]:
@@ -71,14 +66,19 @@ def _rows(preview: Preview, now: State) -> Iterator[tuple[str, str]]:
     if spec.test and spec.test.sha == spec.revision.sha:
         ended = "passed" if spec.test.passed else "failed"
         yield "Test", f"{ended} at {_moment(spec.test.finished_at)}"
-    yield "Ends", _end(conditions.find(status, conditions.EXPIRING))
+    yield "Ends", _end(preview)
     pull_request = conditions.find(status, conditions.PULL_REQUEST_OPEN)
     if pull_request and pull_request.status != "True" and pull_request.message:
         yield "Pull request", code(pull_request.message)
 
 
-def _end(expiring: Condition | None) -> str:
-    return code(expiring.message) if expiring and expiring.status == "True" else ""
+def _end(preview: Preview) -> str:
+    """To the day, as every use moves it; and all there is to say when it is near."""
+    expiring = conditions.find(preview.status, conditions.EXPIRING)
+    if expiring and expiring.status == "True":
+        return code(expiring.message)
+    at = preview.status.expires_at
+    return f"{at.astimezone(dt.UTC):%F}, if nobody uses it until then" if at else ""
 
 
 def _details(preview: Preview, now: State) -> Iterator[str]:

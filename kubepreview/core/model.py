@@ -260,6 +260,20 @@ class Kept(Wire, frozen=True, kw_only=True):
     taken_at: Time
 
 
+class Posted(Wire, frozen=True, kw_only=True):
+    """Something that stands on GitHub about the preview, as it was written last."""
+
+    id: Annotated[int, Meta(description="By which GitHub knows it; 0 while nothing stands there.")] = 0
+    digest: Annotated[str, Meta(max_length=64, description="Of what was written.")] = ""
+    problem: Annotated[str, Meta(max_length=1024, description="Why what is known is not written.")] = ""
+
+
+class Feedback(Wire, frozen=True, kw_only=True):
+    """What stands on GitHub about the preview."""
+
+    comment: Posted | None = None
+
+
 class PreviewStatus(Wire, frozen=True, kw_only=True):
     """What is there, as the controller last saw it."""
 
@@ -288,6 +302,7 @@ class PreviewStatus(Wire, frozen=True, kw_only=True):
     receipt: Receipt | None = None
     slot: Slot | None = None
     evidence: Annotated[tuple[Kept, ...], Meta(max_length=4)] = ()
+    feedback: Feedback | None = None
 
 
 class Preview(Wire, frozen=True, kw_only=True):

@@ -10,9 +10,10 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Literal, Self
 
 import httpx2
+import msgspec
 from msgspec import Struct
 
 from kubepreview import __version__
@@ -31,6 +32,8 @@ _REDIRECTS: Final = frozenset(
 # "If you exceed a secondary rate limit and there is no Retry-After, wait for at least one minute."
 _PAUSE_S: Final = 60.0
 _LONGEST_PAUSE_S: Final = 3600.0
+
+Write = Literal["POST", "PATCH", "DELETE"]
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -62,6 +65,7 @@ class GitHub:
         self._token_file = token_file
         self._remembered: dict[str, _Remembered] = {}
         self._timeout_s = timeout_s
+        self._quiet_until = 0.0
         self._client = httpx2.AsyncClient(
             verify=ssl.create_default_context(), timeout=timeout_s, follow_redirects=False
         )
@@ -87,21 +91,50 @@ class GitHub:
 
         Raises RateLimited, Refused when the token is not taken, Unreachable for no usable answer.
         """
-        url, has_moved = self._api.join(path.lstrip("/")), False
+        response, body, url = await self._ask("GET", path)
+        return self._remember(url, response, body, has_moved=url != str(self._url(path)))
+
+    async def write(self, method: Write, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+        """The answer to a request that changes something there.
+
+        Raises what `get` raises; after an Unreachable it may have been done, or not.
+        """
+        content = None if body is None else msgspec.json.encode(body)
+        response, answer, url = await self._ask(method, path, content)
+        return Answer(code=response.status_code, body=answer, has_moved=url != str(self._url(path)))
+
+    async def _ask(
+        self, method: str, path: str, content: bytes | None = None
+    ) -> tuple[httpx2.Response, bytes, str]:
+        """The response, its body, and the address that it came from in the end."""
+        url = self._url(path)
         for _ in range(_MOST_HOPS):
-            response, body = await self._send(url)
+            self._keep_quiet()
+            response, body = await self._send(method, url, content)
             self._check(response, url)
             if response.status_code not in _REDIRECTS:
-                return self._remember(str(url), response, body, has_moved=has_moved)
-            url, has_moved = self._next(url, response.headers.get("location", "")), True
+                return response, body, str(url)
+            url = self._next(url, response.headers.get("location", ""))
         raise Unreachable(f"{url} leads on and on")
 
-    async def _send(self, url: httpx2.URL) -> tuple[httpx2.Response, bytes]:
+    def _url(self, path: str) -> httpx2.URL:
+        return self._api.join(path.lstrip("/"))
+
+    def _keep_quiet(self) -> None:
+        """Nobody asks while GitHub wants no request, whoever was told so."""
+        left_s = self._quiet_until - asyncio.get_running_loop().time()
+        if left_s > 0:
+            raise RateLimited(f"GitHub wants no request for {math.ceil(left_s)} s", left_s)
+
+    async def _send(
+        self, method: str, url: httpx2.URL, content: bytes | None
+    ) -> tuple[httpx2.Response, bytes]:
         body = b""
+        headers = self._headers(method, str(url))
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
-                self._client.stream("GET", url, headers=self._headers(str(url))) as response,
+                self._client.stream(method, url, headers=headers, content=content) as response,
             ):
                 async for chunk in response.aiter_bytes():
                     body += chunk
@@ -113,14 +146,14 @@ class GitHub:
             raise Unreachable(f"{url} cannot be read: {error}") from error
         return response, body
 
-    def _headers(self, url: str) -> Mapping[str, str]:
+    def _headers(self, method: str, url: str) -> Mapping[str, str]:
         headers = {
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": "2022-11-28",
             "User-Agent": f"kubepreview/{__version__}",
             "Authorization": f"Bearer {self._token()}",
         }
-        if url in self._remembered:
+        if method == "GET" and url in self._remembered:
             headers["If-None-Match"] = self._remembered[url].etag
         return headers
 
@@ -138,13 +171,17 @@ class GitHub:
         is_limited = headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers
         if code == HTTPStatus.TOO_MANY_REQUESTS or (code == HTTPStatus.FORBIDDEN and is_limited):
             pause_s = _pause_s(headers)
+            self._quiet_until = asyncio.get_running_loop().time() + pause_s
             raise RateLimited(f"GitHub wants no request for {math.ceil(pause_s)} s", pause_s)
         if code == HTTPStatus.UNAUTHORIZED:
             raise Refused(f"{url.host} does not take the token", hint="renew the Secret that it is read from")
         if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unreachable(f"{url} answers {code}")
         media = headers.get("content-type", "").partition(";")[0].strip()
-        if code == HTTPStatus.OK and media not in ("application/json", "application/vnd.github+json"):
+        if code in (HTTPStatus.OK, HTTPStatus.CREATED) and media not in (
+            "application/json",
+            "application/vnd.github+json",
+        ):
             raise Unreachable(f"{url} answers with {media or 'no content type'} instead of JSON")
 
     def _next(self, url: httpx2.URL, location: str) -> httpx2.URL:

@@ -15,9 +15,15 @@ from pathlib import Path
 from typing import Any, Final
 
 DESCRIPTION: Final = Path(__file__).with_name("description.json")
+_REPO: Final = "/repos/{owner}/{repo}"
 USED: Final = (
-    ("get", "/repos/{owner}/{repo}/pulls/{pull_number}"),
-    ("get", "/repos/{owner}/{repo}/issues/{issue_number}"),
+    ("get", f"{_REPO}/pulls/{{pull_number}}"),
+    ("get", f"{_REPO}/issues/{{issue_number}}"),
+    ("get", f"{_REPO}/issues/{{issue_number}}/comments"),
+    ("post", f"{_REPO}/issues/{{issue_number}}/comments"),
+    ("patch", f"{_REPO}/issues/comments/{{comment_id}}"),
+    ("delete", f"{_REPO}/issues/comments/{{comment_id}}"),
+    ("get", "/user"),
 )
 # Prose, which is neither checked nor needed.
 _LEFT_OUT: Final = frozenset({"description", "summary", "externalDocs", "x-github"})

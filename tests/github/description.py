@@ -23,17 +23,27 @@ def example(name: str) -> dict[str, Any]:
     return found
 
 
-def check_request(method: str, template: str, parameters: Mapping[str, str]) -> None:
-    """The operation exists, and its parameters are all there and well formed."""
+def check_request(
+    method: str, template: str, parameters: Mapping[str, str], query: Mapping[str, str], body: Any
+) -> None:
+    """The operation exists; its parameters and its body are there and well formed, and nothing else is."""
     operation = _operation(method, template)
-    for reference in operation["parameters"]:
-        each = _resolved(reference)
-        if each["in"] != "path":
+    known = [_resolved(each) for each in operation.get("parameters", ())]
+    for each in known:
+        given = parameters if each["in"] == "path" else query
+        if each["name"] not in given and not each.get("required"):
             continue
-        value: Any = parameters[each["name"]]
+        value: Any = given[each["name"]]
         if each["schema"]["type"] == "integer":
             value = int(value)
         _hold(each["schema"], value, f"parameter {each['name']} of {method} {template}")
+    if unknown := set(query) - {each["name"] for each in known}:
+        raise Contradiction(f"{method} {template} has no parameters {sorted(unknown)}")
+    if (body is not None) != ("requestBody" in operation):
+        raise Contradiction(f"{method} {template} came {'without' if body is None else 'with'} a body")
+    if body is not None:
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        _hold(schema, body, f"the body of {method} {template}")
 
 
 def check_answer(method: str, template: str, code: int, body: Any) -> None:

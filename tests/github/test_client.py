@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,27 +12,12 @@ from kubepreview.core.pull_requests import NotFound, PullRequestRef, Seen, Unrea
 from kubepreview.errors import KubepreviewError, Refused, Unreachable
 from kubepreview.github.client import GitHub, RateLimited
 from tests.github import standin
-from tests.github.standin import FAULTS, TOKEN, Fault, StandIn
+from tests.github.conftest import AT, NUMBER, REPOSITORY
+from tests.github.faults import FAULTS, Fault
+from tests.github.standin import StandIn
+from tests.github.world import TOKEN
 
-_AT = dt.datetime(2026, 3, 4, 5, 6, 7, tzinfo=dt.UTC)
-_NUMBER = 7
-_ONE = PullRequestRef(repository="acme/rapidrar", number=_NUMBER)
-
-
-@pytest.fixture
-def github() -> Iterator[StandIn]:
-    """GitHub, with one pull request that is open."""
-    with standin.serving() as serving:
-        serving.open(_ONE.repository, _NUMBER, _AT)
-        yield serving
-
-
-@pytest.fixture
-def token(tmp_path: Path) -> Path:
-    """The file that holds the token."""
-    path = tmp_path / "token"
-    path.write_text(TOKEN + "\n")
-    return path
+_ONE = PullRequestRef(repository=REPOSITORY, number=NUMBER)
 
 
 async def _read(client: GitHub, asked: PullRequestRef = _ONE) -> Seen | Unread:
@@ -47,19 +31,19 @@ async def _read(client: GitHub, asked: PullRequestRef = _ONE) -> Seen | Unread:
 
 async def test_each_state_is_read(github: StandIn, token: Path) -> None:
     """Open, closed, merged and deleted, with the time of the last change."""
-    later = _AT + dt.timedelta(hours=1)
+    later = AT + dt.timedelta(hours=1)
     seen = []
     async with GitHub(github.url, token) as client:
         seen.append(await _read(client))
-        github.close(_ONE.repository, _NUMBER, later)
+        github.close(_ONE.repository, NUMBER, later)
         seen.append(await _read(client))
-        github.close(_ONE.repository, _NUMBER, later, merged=True)
+        github.close(_ONE.repository, NUMBER, later, merged=True)
         seen.append(await _read(client))
-        github.delete(_ONE.repository, _NUMBER)
+        github.delete(_ONE.repository, NUMBER)
         seen.append(await _read(client))
 
     assert seen == [
-        Seen(state="Open", changed_at=_AT),
+        Seen(state="Open", changed_at=AT),
         Seen(state="Closed", changed_at=later),
         Seen(state="Merged", changed_at=later),
         Seen(state="Deleted"),
@@ -77,10 +61,10 @@ async def test_what_has_not_changed_is_asked_for_and_not_sent_again(github: Stan
 async def test_a_renamed_repository_is_followed(github: StandIn, token: Path) -> None:
     """GitHub leads to the new name."""
     github.moved[_ONE.repository] = f"{github.url}/repos/acme/renamed"
-    github.close("acme/renamed", _NUMBER, _AT)
+    github.close("acme/renamed", NUMBER, AT)
 
     async with GitHub(github.url, token) as client:
-        assert await _read(client) == Seen(state="Closed", changed_at=_AT)
+        assert await _read(client) == Seen(state="Closed", changed_at=AT)
 
 
 async def test_nobody_else_gets_the_token(github: StandIn, token: Path) -> None:
@@ -109,7 +93,7 @@ async def test_a_fault_is_no_answer(github: StandIn, token: Path, fault: Fault) 
     """Whatever is closed, and whatever was known before."""
     async with GitHub(github.url, token, timeout_s=1) as client:
         await _read(client)
-        github.close(_ONE.repository, _NUMBER, _AT)
+        github.close(_ONE.repository, NUMBER, AT)
         github.fault = fault
         try:
             found: object = await _read(client)

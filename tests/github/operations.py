@@ -1,0 +1,167 @@
+"""What the stand-in can be asked, by GitHub's own templates, and what it answers to each."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tests.github import description
+from tests.github.faults import NOT_FOUND
+from tests.github.world import Account, Comment, Permission, PullRequest, World
+
+_REPO: Final = "/repos/{owner}/{repo}"
+_PER_PAGE: Final = 30
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, as far as it was understood."""
+
+    parameters: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any
+    who: Account
+
+    @property
+    def repository(self) -> str:
+        """Its owner/name."""
+        return f"{self.parameters['owner']}/{self.parameters['repo']}"
+
+    def number(self, name: str) -> int:
+        """A parameter of the path that is a number."""
+        return int(self.parameters[name])
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer. `undescribed`: the description leaves it out of this operation and has it in others."""
+
+    code: int
+    body: Any = None
+    location: str = ""
+    undescribed: bool = False
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One of the API's, and the permission that its token must have."""
+
+    method: str
+    template: str
+    needs: Permission | None
+    answer: Callable[[World, Asked], Reply]
+
+
+def _pull(world: World, asked: Asked) -> Reply:
+    name, number = asked.repository, asked.number("pull_number")
+    if name in world.moved:
+        to = f"{world.moved[name]}/pulls/{number}"
+        # Repositories are renamed.
+        return Reply(301, {"message": "Moved Permanently", "url": to}, to, undescribed=True)
+    found = world.pulls.get((name, number))
+    if found is None or found.is_deleted:
+        return Reply(404, NOT_FOUND)
+    return Reply(200, _pull_body(name, number, found))
+
+
+def _issue(world: World, asked: Asked) -> Reply:
+    """A pull request is one, too."""
+    missing = _missing_issue(world, asked)
+    return missing or Reply(200, description.example("issue"))
+
+
+def _missing_issue(world: World, asked: Asked) -> Reply | None:
+    found = world.pulls.get((asked.repository, asked.number("issue_number")))
+    if found is None:
+        return Reply(404, NOT_FOUND)
+    if found.is_deleted:
+        return Reply(410, {**NOT_FOUND, "message": "This issue was deleted", "status": "410"})
+    return None
+
+
+def _comments(world: World, asked: Asked) -> Reply:
+    if missing := _missing_issue(world, asked):
+        return missing
+    found = []
+    for each in world.said(asked.repository, asked.number("issue_number")):
+        if each.unlisted:
+            each.unlisted -= 1
+        else:
+            found.append(_comment_body(each))
+    size, page = int(asked.query.get("per_page", _PER_PAGE)), int(asked.query.get("page", 1))
+    return Reply(200, found[(page - 1) * size : page * size])
+
+
+def _say(world: World, asked: Asked) -> Reply:
+    if missing := _missing_issue(world, asked):
+        return missing
+    one = world.say(asked.repository, asked.number("issue_number"), asked.who, asked.body["body"])
+    return Reply(201, _comment_body(one))
+
+
+def _edit(world: World, asked: Asked) -> Reply:
+    found = _own_comment(world, asked)
+    if isinstance(found, Reply):
+        return found
+    found.body, found.edits = asked.body["body"], found.edits + 1
+    return Reply(200, _comment_body(found))
+
+
+def _unsay(world: World, asked: Asked) -> Reply:
+    found = _own_comment(world, asked)
+    if isinstance(found, Reply):
+        return found
+    del world.comments[found.id]
+    return Reply(204)
+
+
+def _own_comment(world: World, asked: Asked) -> Comment | Reply:
+    found = world.comments.get(asked.number("comment_id"))
+    if found is None or found.repository != asked.repository:
+        return Reply(404, NOT_FOUND, undescribed=True)
+    return found
+
+
+def _user(_: World, asked: Asked) -> Reply:
+    found = description.example("private-user-response-with-public-profile-information")
+    return Reply(200, found | {"login": asked.who.login, "id": asked.who.id})
+
+
+def _pull_body(name: str, number: int, pull: PullRequest) -> dict[str, Any]:
+    """The description's own example, with the facts of this one."""
+    found = description.example("pull-request")
+    at = _moment(pull.updated_at)
+    closed = at if pull.state == "closed" else None
+    found |= {"number": number, "state": pull.state, "merged": pull.is_merged, "closed_at": closed}
+    # Left out: of a team the example lacks what the description itself requires.
+    found |= {"merged_at": at if pull.is_merged else None, "updated_at": at, "requested_teams": []}
+    for side in ("base", "head"):
+        found[side] = copy.deepcopy(found[side])
+        found[side]["repo"]["full_name"] = name
+    return found
+
+
+def _comment_body(comment: Comment) -> dict[str, Any]:
+    found = description.example("issue-comment")
+    author = {"login": comment.author.login, "id": comment.author.id}
+    return {**found, "id": comment.id, "body": comment.body, "user": {**found["user"], **author}}
+
+
+def _moment(at: dt.datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_COMMENTS: Final = f"{_REPO}/issues/{{issue_number}}/comments"
+_COMMENT: Final = f"{_REPO}/issues/comments/{{comment_id}}"
+OPERATIONS: Final = (
+    Operation("GET", f"{_REPO}/pulls/{{pull_number}}", "pull_requests:read", _pull),
+    Operation("GET", _COMMENTS, "pull_requests:read", _comments),
+    Operation("POST", _COMMENTS, "pull_requests:write", _say),
+    Operation("PATCH", _COMMENT, "pull_requests:write", _edit),
+    Operation("DELETE", _COMMENT, "pull_requests:write", _unsay),
+    Operation("GET", f"{_REPO}/issues/{{issue_number}}", "pull_requests:read", _issue),
+    Operation("GET", "/user", None, _user),
+)

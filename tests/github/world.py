@@ -1,0 +1,97 @@
+"""What the stand-in knows: repositories' pull requests, what is said on them, and who may say it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from tests.github.limits import Limits
+
+TOKEN: Final = "ghs_" + "standin" * 5
+STRANGERS_TOKEN: Final = "ghp_" + "stranger" * 4
+READERS_TOKEN: Final = "ghp_" + "reading" * 5
+
+# What every operation needs, by the names of fine-grained permissions; a write includes the read.
+Permission = Literal["pull_requests:read", "pull_requests:write"]
+_WRITES: Final[frozenset[Permission]] = frozenset({"pull_requests:read", "pull_requests:write"})
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whose token it is, and what it may do."""
+
+    login: str
+    id: int
+    permissions: frozenset[Permission] = _WRITES
+
+
+@dataclass
+class PullRequest:
+    """What the stand-in knows of one."""
+
+    state: Literal["open", "closed"] = "open"
+    is_merged: bool = False
+    is_deleted: bool = False
+    updated_at: dt.datetime = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass
+class Comment:
+    """One on a pull request. `unlisted`: how many lists it is still missing from, as on a slow replica."""
+
+    id: int
+    repository: str
+    number: int
+    author: Account
+    body: str
+    unlisted: int = 0
+    edits: int = 0
+
+
+@dataclass
+class World:
+    """The state, which a test changes at will.
+
+    `moved`: repositories that were renamed, each with the address of what it is now. `list_lag`: how many
+    lists a new comment is missing from.
+    """
+
+    pulls: dict[tuple[str, int], PullRequest] = field(default_factory=dict)
+    comments: dict[int, Comment] = field(default_factory=dict)
+    moved: dict[str, str] = field(default_factory=dict)
+    list_lag: int = 0
+    _last_id: int = 0
+    limits: Limits = field(default_factory=Limits)
+    accounts: dict[str, Account] = field(
+        default_factory=lambda: {
+            TOKEN: Account("kubepreview-bot", 101),
+            STRANGERS_TOKEN: Account("stranger", 202),
+            READERS_TOKEN: Account("reader", 303, frozenset({"pull_requests:read"})),
+        }
+    )
+
+    def open(self, repository: str, number: int, at: dt.datetime) -> None:
+        """A pull request is opened, or reopened."""
+        self.pulls[repository, number] = PullRequest(updated_at=at)
+
+    def close(self, repository: str, number: int, at: dt.datetime, *, merged: bool = False) -> None:
+        """A pull request is closed, or merged."""
+        self.pulls[repository, number] = PullRequest("closed", merged, updated_at=at)
+
+    def delete(self, repository: str, number: int) -> None:
+        """A pull request is deleted, as only GitHub's own people can."""
+        self.pulls[repository, number].is_deleted = True
+
+    def say(self, repository: str, number: int, author: Account, body: str) -> Comment:
+        """Somebody comments."""
+        self._last_id += 1
+        one = Comment(self._last_id, repository, number, author, body, self.list_lag)
+        self.comments[one.id] = one
+        return one
+
+    def said(self, repository: str, number: int) -> list[Comment]:
+        """What is said on a pull request, in order."""
+        return [
+            each for each in self.comments.values() if (each.repository, each.number) == (repository, number)
+        ]
