@@ -60,9 +60,9 @@ def install(
 ) -> None:
     """Put the kinds, the policies, the rights and the controller into a cluster.
 
-    Running it again upgrades, or mends what was changed by hand. Pull requests are read from GitHub, so that
-    a missed close is caught, once the Secret kubepreview-github in namespace kubepreview-system has a `token`
-    that may read them.
+    Running it again upgrades, or mends what was changed by hand. Pull requests are read from GitHub and have
+    a comment that tells how their preview is, once the Secret kubepreview-github in namespace
+    kubepreview-system has a `token`, or the `app-id` and `private-key` of a GitHub App.
     """
 
     def objects_of(image: str) -> tuple[Object, ...]:

@@ -12,7 +12,7 @@ import click
 from kubepreview import daemon
 from kubepreview.controller.run import GitHubSettings, Settings, run
 from kubepreview.core import keys
-from kubepreview.core.installation import GITHUB_TOKEN_FILE
+from kubepreview.core.installation import GITHUB_FOLDER
 from kubepreview.github.client import API
 from kubepreview.kube import credentials
 
@@ -33,11 +33,11 @@ from kubepreview.kube import credentials
     "--github-api", default=API, show_default=True, help="Of GitHub Enterprise: https://HOST/api/v3."
 )
 @click.option(
-    "--github-token-file",
+    "--github-folder",
     type=click.Path(path_type=Path),
-    default=Path(GITHUB_TOKEN_FILE),
+    default=Path(GITHUB_FOLDER),
     show_default=True,
-    help="The token with which pull requests are read; without the file none is.",
+    help="The folder of what GitHub is asked with: `token`, or an App's `app-id` and `private-key`.",
 )
 @click.option(
     "--github-interval",
@@ -54,7 +54,7 @@ def controller(  # noqa: PLR0913, PLR0917 — an option each
     port: int,
     max_previews: int,
     github_api: str,
-    github_token_file: Path,
+    github_folder: Path,
     github_interval: float,
 ) -> None:
     """Run the controller: compare what Previews ask for with what is there, and close the difference."""
@@ -66,6 +66,6 @@ def controller(  # noqa: PLR0913, PLR0917 — an option each
         namespace=lease_namespace,
         port=port,
         max_previews=max_previews,
-        github=GitHubSettings(api=github_api, token_file=github_token_file, interval_s=github_interval),
+        github=GitHubSettings(api=github_api, folder=github_folder, interval_s=github_interval),
     )
     asyncio.run(run(settings, lambda: dt.datetime.now(dt.UTC)))  # noqa: TID251 — an entry point

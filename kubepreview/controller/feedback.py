@@ -16,7 +16,7 @@ import msgspec
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.watches import KnownPreview, KnownProject, Watches
 from kubepreview.core import feedback, keys
-from kubepreview.core.feedback import Budget, Draft, Written
+from kubepreview.core.feedback import Author, Budget, Draft, Written
 from kubepreview.core.model import Posted, Preview
 from kubepreview.errors import KubepreviewError, Unreachable
 from kubepreview.github import comments
@@ -93,7 +93,7 @@ class Feedback:
         self._github = github
         self._subjects: dict[Key, _Subject] = {}
         self._budget = Budget(self._now())
-        self._author = 0
+        self._author: Author | None = None
         self._quiet_until = 0.0
 
     async def run(self, tools: Tools) -> None:
@@ -102,7 +102,7 @@ class Feedback:
             await each.synced.wait()
         while True:
             try:
-                if self._github.has_token and self._now() >= self._quiet_until:
+                if self._github.credentials.are_there and self._now() >= self._quiet_until:
                     await self._look(tools)
                     await self._write_next(tools)
             except KubepreviewError as error:
@@ -163,7 +163,7 @@ class Feedback:
         project = self._project(key, subject.seen)
         if project is None:
             return
-        self._author = self._author or await comments.account(self._github)
+        self._author = self._author or await comments.author(self._github)
         thread = Thread(
             repository=project.spec.repository,
             number=subject.seen.spec.pull_request.number,

@@ -69,7 +69,7 @@ class PullRequests:
             await each.synced.wait()
         while True:
             try:
-                if self._github.has_token or self._standings:
+                if self._github.credentials.are_there or self._standings:
                     await self._read_all(tools)
                     held = await self._close(tools)
                     await self._tell(tools, held)

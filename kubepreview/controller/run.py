@@ -27,10 +27,11 @@ from kubepreview.controller.tools import Tools
 from kubepreview.controller.visits import Visits
 from kubepreview.controller.watches import Watches
 from kubepreview.core import keys
-from kubepreview.core.installation import GITHUB_TOKEN_FILE
+from kubepreview.core.installation import GITHUB_FOLDER
 from kubepreview.errors import KubepreviewError
 from kubepreview.github import client as github
 from kubepreview.github.client import GitHub
+from kubepreview.github.credentials import GitHubCredentials
 from kubepreview.kube.client import Client
 from kubepreview.kube.credentials import Credentials
 from kubepreview.kube.lease import LeaderElection, LeadershipLost
@@ -47,10 +48,13 @@ _LONGEST_REST_S: Final = 0.3
 
 
 class GitHubSettings(Struct, frozen=True, kw_only=True):
-    """How pull requests are read: where, with which token, and how often. Without a token none is."""
+    """How GitHub is asked: where, with what lies in which folder, and how often about each pull request.
+
+    Where nothing lies there it is not asked.
+    """
 
     api: str = github.API
-    token_file: Path = Path(GITHUB_TOKEN_FILE)
+    folder: Path = Path(GITHUB_FOLDER)
     interval_s: float = 120.0
 
 
@@ -77,7 +81,7 @@ async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
     async with (
         Client(settings.credentials) as cluster,
         Prober() as prober,
-        GitHub(settings.github.api, settings.github.token_file) as asking,
+        GitHub(settings.github.api, GitHubCredentials(settings.github.folder, now)) as asking,
     ):
         watches = Watches(cluster, queue)
         election = LeaderElection(cluster, settings.namespace, keys.CONTROLLER, settings.identity, now=now)

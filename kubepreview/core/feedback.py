@@ -102,6 +102,29 @@ class Budget:
 
 class _User(Struct, frozen=True):
     id: int
+    login: str = ""
+
+
+class _App(Struct, frozen=True):
+    id: int = 0
+    client_id: str = ""
+    slug: str = ""
+
+
+class Author(Struct, frozen=True, kw_only=True):
+    """Whom we write as: an account, or an App by its id or client id."""
+
+    account: int = 0
+    app: str = ""
+
+    def wrote(self, one: Comment) -> bool:
+        """Whether it is ours. An App acts for users, too, and writes as itself under a name of its own."""
+        via = one.performed_via_github_app
+        if one.user is None or (self.app and via is None):
+            return False
+        if via is None or not self.app:
+            return one.user.id == self.account
+        return self.app in (str(via.id), via.client_id) and one.user.login == f"{via.slug}[bot]"
 
 
 class Comment(Struct, frozen=True):
@@ -110,6 +133,7 @@ class Comment(Struct, frozen=True):
     id: int
     body: str | None = None
     user: _User | None = None
+    performed_via_github_app: _App | None = None
 
 
 def read_comments(body: bytes) -> tuple[Comment, ...]:
@@ -122,14 +146,10 @@ def read_id(body: bytes) -> int:
     return msgspec.json.decode(body, type=_User).id
 
 
-def ours(comments: Iterable[Comment], mark: str, author: int) -> tuple[int, ...]:
+def ours(comments: Iterable[Comment], mark: str, author: Author) -> tuple[int, ...]:
     """The ids of those that begin with the marker and that we wrote; of others it is a quotation."""
     first_line = re.compile(re.escape(mark) + r"\r?(\n|$)")
-    return tuple(
-        each.id
-        for each in comments
-        if each.user and each.user.id == author and first_line.match(each.body or "")
-    )
+    return tuple(each.id for each in comments if author.wrote(each) and first_line.match(each.body or ""))
 
 
 def _digest(text: str) -> str:

@@ -28,7 +28,7 @@ from kubepreview.core.wire import Object
 
 DEFAULT_IMAGE: Final = f"ghcr.io/kubepreview/controller:v{__version__}"
 PORT: Final = 8080
-GITHUB_TOKEN_FILE: Final = "/var/run/secrets/kubepreview.dev/github/token"  # noqa: S105 — its path
+GITHUB_FOLDER: Final = "/var/run/secrets/kubepreview.dev/github"
 
 # Below the default of 0, so that anything else goes first; far above what the cluster reserves.
 _PRIORITY: Final = -1000
@@ -183,7 +183,6 @@ def _metrics_service() -> Object:
 def deployment(image: str, replicas: int, max_previews: int, github_api: str) -> Object:
     """The controller. One replica acts at a time; more of them only shorten a failover."""
     chosen = {"--max-previews": max_previews, "--github-api": github_api}
-    token_folder, _, _ = GITHUB_TOKEN_FILE.rpartition("/")
     process = Process(
         name=keys.CONTROLLER,
         namespace=keys.SYSTEM_NAMESPACE,
@@ -192,6 +191,6 @@ def deployment(image: str, replicas: int, max_previews: int, github_api: str) ->
         ports={"http": PORT},
         health_port="http",
         memory=("96Mi", "256Mi"),
-        secrets={keys.GITHUB_SECRET: token_folder},
+        secrets={keys.GITHUB_SECRET: GITHUB_FOLDER},
     )
     return own_deployment(process, image, replicas)

@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
@@ -17,7 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from kubepreview import __version__
+from kubepreview.core import keys
 from kubepreview.errors import Refused, Unreachable
+from kubepreview.github.credentials import Answer, GitHubCredentials
 
 API: Final = "https://api.github.com"
 
@@ -36,14 +37,6 @@ _LONGEST_PAUSE_S: Final = 3600.0
 Write = Literal["POST", "PATCH", "DELETE"]
 
 
-class Answer(Struct, frozen=True, kw_only=True):
-    """A whole answer. `has_moved`: GitHub led on to another of its addresses."""
-
-    code: int
-    body: bytes
-    has_moved: bool = False
-
-
 class RateLimited(Unreachable):
     """There were too many requests; `pause_s` is how long GitHub wants none."""
 
@@ -58,11 +51,11 @@ class _Remembered(Struct, frozen=True):
 
 
 class GitHub:
-    """A client of one API. `token_file` is read for every request: a token that is renewed is seen."""
+    """A client of one API."""
 
-    def __init__(self, api: str, token_file: Path, *, timeout_s: float = _TIMEOUT_S) -> None:
+    def __init__(self, api: str, credentials: GitHubCredentials, *, timeout_s: float = _TIMEOUT_S) -> None:
         self._api = httpx2.URL(api.rstrip("/") + "/")
-        self._token_file = token_file
+        self.credentials = credentials
         self._remembered: dict[str, _Remembered] = {}
         self._timeout_s = timeout_s
         self._quiet_until = 0.0
@@ -81,17 +74,13 @@ class GitHub:
     ) -> None:
         await self._client.aclose()
 
-    @property
-    def has_token(self) -> bool:
-        """Whether there is a token to ask with."""
-        return self._token_file.is_file()
-
     async def get(self, path: str) -> Answer:
         """The answer to a GET below the API's address; what has not changed is answered from memory.
 
         Raises RateLimited, Refused when the token is not taken, Unreachable for no usable answer.
         """
-        response, body, url = await self._ask("GET", path)
+        bearer = await self.credentials.bearer(path, self._exchange)
+        response, body, url = await self._ask("GET", path, bearer)
         return self._remember(url, response, body, has_moved=url != str(self._url(path)))
 
     async def write(self, method: Write, path: str, body: Mapping[str, Any] | None = None) -> Answer:
@@ -99,19 +88,22 @@ class GitHub:
 
         Raises what `get` raises; after an Unreachable it may have been done, or not.
         """
-        content = None if body is None else msgspec.json.encode(body)
-        response, answer, url = await self._ask(method, path, content)
-        return Answer(code=response.status_code, body=answer, has_moved=url != str(self._url(path)))
+        bearer = await self.credentials.bearer(path, self._exchange)
+        return await self._exchange(method, path, bearer, None if body is None else msgspec.json.encode(body))
+
+    async def _exchange(self, method: str, path: str, bearer: str, content: bytes | None) -> Answer:
+        response, body, url = await self._ask(method, path, bearer, content)
+        return Answer(code=response.status_code, body=body, has_moved=url != str(self._url(path)))
 
     async def _ask(
-        self, method: str, path: str, content: bytes | None = None
+        self, method: str, path: str, bearer: str, content: bytes | None = None
     ) -> tuple[httpx2.Response, bytes, str]:
         """The response, its body, and the address that it came from in the end."""
         url = self._url(path)
         for _ in range(_MOST_HOPS):
             self._keep_quiet()
-            response, body = await self._send(method, url, content)
-            self._check(response, url)
+            response, body = await self._send(method, url, bearer, content)
+            self._check(response, url, bearer)
             if response.status_code not in _REDIRECTS:
                 return response, body, str(url)
             url = self._next(url, response.headers.get("location", ""))
@@ -127,10 +119,10 @@ class GitHub:
             raise RateLimited(f"GitHub wants no request for {math.ceil(left_s)} s", left_s)
 
     async def _send(
-        self, method: str, url: httpx2.URL, content: bytes | None
+        self, method: str, url: httpx2.URL, bearer: str, content: bytes | None
     ) -> tuple[httpx2.Response, bytes]:
         body = b""
-        headers = self._headers(method, str(url))
+        headers = self._headers(method, str(url), bearer)
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
@@ -146,27 +138,18 @@ class GitHub:
             raise Unreachable(f"{url} cannot be read: {error}") from error
         return response, body
 
-    def _headers(self, method: str, url: str) -> Mapping[str, str]:
+    def _headers(self, method: str, url: str, bearer: str) -> Mapping[str, str]:
         headers = {
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": "2022-11-28",
             "User-Agent": f"kubepreview/{__version__}",
-            "Authorization": f"Bearer {self._token()}",
+            "Authorization": f"Bearer {bearer}",
         }
         if method == "GET" and url in self._remembered:
             headers["If-None-Match"] = self._remembered[url].etag
         return headers
 
-    def _token(self) -> str:
-        try:
-            token = self._token_file.read_text().strip()
-        except OSError as error:
-            raise Refused(f"the token for GitHub cannot be read: {error}") from error
-        if not token.isascii() or not token.isprintable() or " " in token or not token:
-            raise Refused(f"{self._token_file} holds no token")
-        return token
-
-    def _check(self, response: httpx2.Response, url: httpx2.URL) -> None:
+    def _check(self, response: httpx2.Response, url: httpx2.URL, bearer: str) -> None:
         code, headers = response.status_code, response.headers
         is_limited = headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers
         if code == HTTPStatus.TOO_MANY_REQUESTS or (code == HTTPStatus.FORBIDDEN and is_limited):
@@ -174,7 +157,10 @@ class GitHub:
             self._quiet_until = asyncio.get_running_loop().time() + pause_s
             raise RateLimited(f"GitHub wants no request for {math.ceil(pause_s)} s", pause_s)
         if code == HTTPStatus.UNAUTHORIZED:
-            raise Refused(f"{url.host} does not take the token", hint="renew the Secret that it is read from")
+            self.credentials.forget(bearer)
+            raise Refused(
+                f"{url.host} does not take the token", hint=f"renew the Secret {keys.GITHUB_SECRET}"
+            )
         if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unreachable(f"{url} answers {code}")
         media = headers.get("content-type", "").partition(";")[0].strip()

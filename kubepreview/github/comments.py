@@ -8,20 +8,22 @@ from typing import Final
 from msgspec import Struct
 
 from kubepreview.core import feedback
+from kubepreview.core.feedback import Author
 from kubepreview.errors import Refused, Unreachable
-from kubepreview.github.client import Answer, GitHub
+from kubepreview.github.client import GitHub
+from kubepreview.github.credentials import Answer
 
 _MOST_PAGES: Final = 30
 _GRANT: Final = "give its token the permission `Pull requests: write` on this repository"
 
 
 class Thread(Struct, frozen=True, kw_only=True):
-    """Where it stands. `mark`: its first line. `author`: the id of the account that we write as."""
+    """Where it stands. `mark`: its first line. `author`: whom we write as."""
 
     repository: str
     number: int
     mark: str
-    author: int
+    author: Author
 
     @property
     def comments(self) -> str:
@@ -33,18 +35,20 @@ class Thread(Struct, frozen=True, kw_only=True):
         return f"/repos/{self.repository}/issues/comments/{known}"
 
 
-async def account(github: GitHub) -> int:
-    """The id of the account whose token it is.
+async def author(github: GitHub) -> Author:
+    """Whom we write as.
 
     Raises Refused where GitHub does not tell, Unreachable for no usable answer.
     """
+    if app := github.credentials.app:
+        return Author(app=app)
     answer = await github.get("/user")
     if answer.code != HTTPStatus.OK:
         raise Refused(
             f"GitHub answers {answer.code} when asked whose token this is",
             hint="without that no comment can be told from somebody else's copy of it",
         )
-    return _id(answer)
+    return Author(account=_id(answer))
 
 
 async def put(github: GitHub, thread: Thread, text: str, known: int, *, may_make: bool) -> int:

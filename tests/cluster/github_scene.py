@@ -77,15 +77,15 @@ class Scene:
 @asynccontextmanager
 async def staged(team: Team, folder: Path, *, token: str = TOKEN) -> AsyncIterator[Scene]:
     """The controller inside rests, and the one outside asks the stand-in every second."""
-    token_file = folder / "token"
-    token_file.write_text(token)
+    (folder / "github").mkdir()
+    (folder / "github" / "token").write_text(token)
     with standin.serving() as github:
         async with (
             outside.resting(team),
             administrator(team) as client,
             behind_a_proxy(team, "reader", folder) as (_, controller),
         ):
-            asking = (f"--github-api={github.url}", f"--github-token-file={token_file}")
+            asking = (f"--github-api={github.url}", f"--github-folder={folder / 'github'}")
             controller.flags = (*asking, "--github-interval=1")
             async with controller.running():
                 yield Scene(team, client, github, controller)

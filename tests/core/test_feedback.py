@@ -10,7 +10,7 @@ import pytest
 
 from kubepreview.core import feedback
 from kubepreview.core.comment import State
-from kubepreview.core.feedback import Budget, Comment, Draft, Written, draft, ours, wait_s
+from kubepreview.core.feedback import Author, Budget, Comment, Draft, Written, draft, ours, wait_s
 from tests.github.limits import Limits
 
 from .examples import OLD_SHA, SHA, UID, preview
@@ -18,6 +18,7 @@ from .examples import OLD_SHA, SHA, UID, preview
 _AT = "2026-01-02T03:04:05Z"
 _MARK = feedback.marker(UID, "pr-7")
 _US = 101
+_ACCOUNT, _APP = Author(account=_US), Author(app="37")
 
 
 def _drafted(status: dict[str, Any] | None = None, **spec: Any) -> Draft:
@@ -96,7 +97,23 @@ def test_only_what_we_wrote_is_ours() -> None:
         _comment(9, f"{_MARK} and more\n"),
     ]
 
-    assert ours(comments, _MARK, _US) == (6, 7)
+    assert ours(comments, _MARK, _ACCOUNT) == (6, 7)
+
+
+@pytest.mark.parametrize(
+    ("login", "via", "is_ours"),
+    [
+        ("kubepreview[bot]", {"id": 37, "slug": "kubepreview"}, True),
+        ("kubepreview[bot]", {"id": 38, "slug": "kubepreview"}, False),
+        ("kubepreview[bot]", None, False),
+        ("mallory", {"id": 37, "slug": "kubepreview"}, False),
+    ],
+)
+def test_an_app_is_known_by_its_id(login: str, via: Any, is_ours: bool) -> None:  # noqa: FBT001 — a case
+    """Not by its name, and not where somebody writes through it."""
+    found = {"id": 1, "body": _MARK, "user": {"id": 9, "login": login}, "performed_via_github_app": via}
+
+    assert ours([msgspec.convert(found, Comment)], _MARK, _APP) == ((1,) if is_ours else ())
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[1]", b"<html>", b'[{"body": "a"}]', b"\xff"])

@@ -1,4 +1,4 @@
-"""A GitHub with one pull request, and the file that holds a token."""
+"""A GitHub with one pull request, and what a client asks it with."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Final
 
 import pytest
 
+from kubepreview.github.client import GitHub
+from kubepreview.github.credentials import GitHubCredentials
 from tests.github import standin
 from tests.github.standin import StandIn
 from tests.github.world import TOKEN
@@ -27,8 +29,12 @@ def github() -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def token(tmp_path: Path) -> Path:
-    """The file that holds the token."""
-    path = tmp_path / "token"
-    path.write_text(TOKEN + "\n")
-    return path
+def folder(tmp_path: Path) -> Path:
+    """A Secret's folder that holds a token."""
+    (tmp_path / "token").write_text(TOKEN + "\n")
+    return tmp_path
+
+
+def client(github: StandIn, folder: Path, *, timeout_s: float = 10.0) -> GitHub:
+    """A client that asks with what lies in the folder."""
+    return GitHub(github.url, GitHubCredentials(folder, github.now), timeout_s=timeout_s)

@@ -24,6 +24,8 @@ USED: Final = (
     ("patch", f"{_REPO}/issues/comments/{{comment_id}}"),
     ("delete", f"{_REPO}/issues/comments/{{comment_id}}"),
     ("get", "/user"),
+    ("get", f"{_REPO}/installation"),
+    ("post", "/app/installations/{installation_id}/access_tokens"),
 )
 # Prose, which is neither checked nor needed.
 _LEFT_OUT: Final = frozenset({"description", "summary", "externalDocs", "x-github"})

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tests.github import description
 from tests.github.faults import NOT_FOUND
-from tests.github.world import Account, Comment, Permission, PullRequest, World
+from tests.github.world import Account, App, Comment, Permission, PullRequest, World
 
 _REPO: Final = "/repos/{owner}/{repo}"
 _PER_PAGE: Final = 30
@@ -27,8 +27,8 @@ class Asked:
 
     @property
     def repository(self) -> str:
-        """Its owner/name."""
-        return f"{self.parameters['owner']}/{self.parameters['repo']}"
+        """Its owner/name; empty for what is of none."""
+        return "/".join(self.parameters[each] for each in ("owner", "repo") if each in self.parameters)
 
     def number(self, name: str) -> int:
         """A parameter of the path that is a number."""
@@ -130,6 +130,30 @@ def _user(_: World, asked: Asked) -> Reply:
     return Reply(200, found | {"login": asked.who.login, "id": asked.who.id})
 
 
+def _installation(world: World, asked: Asked) -> Reply:
+    known = world.app and world.app.installations.get(asked.repository)
+    if not known:
+        return Reply(404, NOT_FOUND)
+    return Reply(200, description.example("installation") | {"id": known})
+
+
+def _access_token(world: World, asked: Asked) -> Reply:
+    """For one repository, as the product asks; no more than the installation was given."""
+    assert world.app is not None
+    (name,), wanted = asked.body["repositories"], asked.body["permissions"]
+    repository = next(
+        (each for each, known in world.app.installations.items() if known == asked.number("installation_id")),
+        "",
+    )
+    if repository.partition("/")[2] != name or not wanted.items() <= world.app.granted.items():
+        return Reply(
+            422, {**NOT_FOUND, "message": "The permissions requested are not granted", "status": "422"}
+        )
+    token = world.install(repository, wanted)
+    expires = world.now() + dt.timedelta(hours=1)
+    return Reply(201, {"token": token, "expires_at": _moment(expires), "permissions": wanted})
+
+
 def _pull_body(name: str, number: int, pull: PullRequest) -> dict[str, Any]:
     """The description's own example, with the facts of this one."""
     found = description.example("pull-request")
@@ -147,7 +171,29 @@ def _pull_body(name: str, number: int, pull: PullRequest) -> dict[str, Any]:
 def _comment_body(comment: Comment) -> dict[str, Any]:
     found = description.example("issue-comment")
     author = {"login": comment.author.login, "id": comment.author.id}
-    return {**found, "id": comment.id, "body": comment.body, "user": {**found["user"], **author}}
+    app = comment.author.app
+    via = _app_body(app, found["user"]) if app else None
+    facts = {"id": comment.id, "body": comment.body, "performed_via_github_app": via}
+    return {**found, **facts, "user": {**found["user"], **author}}
+
+
+def _app_body(app: App, owner: dict[str, Any]) -> dict[str, Any]:
+    page = f"https://github.com/apps/{app.slug}"
+    return {
+        "id": app.id,
+        "client_id": app.client_id,
+        "slug": app.slug,
+        "name": app.slug,
+        "node_id": "A_1",
+        "owner": owner,
+        "description": None,
+        "external_url": page,
+        "html_url": page,
+        "events": [],
+        "created_at": "2026-01-01T00:00:00Z",
+        "updated_at": "2026-01-01T00:00:00Z",
+        "permissions": dict(app.granted),
+    }
 
 
 def _moment(at: dt.datetime) -> str:
@@ -164,4 +210,6 @@ OPERATIONS: Final = (
     Operation("DELETE", _COMMENT, "pull_requests:write", _unsay),
     Operation("GET", f"{_REPO}/issues/{{issue_number}}", "pull_requests:read", _issue),
     Operation("GET", "/user", None, _user),
+    Operation("GET", f"{_REPO}/installation", "the App itself", _installation),
+    Operation("POST", "/app/installations/{installation_id}/access_tokens", "the App itself", _access_token),
 )

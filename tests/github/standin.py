@@ -55,7 +55,7 @@ class StandIn(World):
         """Any answer, after what holds for all of them; or a fault."""
         self.asked.append(request.url.path)
         self._check_manners(request)
-        who = self.accounts.get(request.headers.get("authorization", "").removeprefix("Bearer "))
+        who = self.account(request.headers.get("authorization", "").removeprefix("Bearer "))
         if who is None:
             return JSONResponse({"message": "Bad credentials"}, 401)
         if self.limits.is_over(operation.method):
@@ -65,7 +65,7 @@ class StandIn(World):
         text = await request.body()
         body = json.loads(text) if text else None
         asked = Asked(request.path_params, request.query_params, body, who)
-        may = operation.needs is None or operation.needs in who.permissions
+        may = who.may(operation.needs, asked.repository)
         reply = self._reply(operation, asked) if may else Reply(403, _FORBIDDEN, undescribed=True)
         if operation.method != "GET" and self.lost_writes:
             self.lost_writes -= 1
@@ -110,7 +110,11 @@ class StandIn(World):
 
 def _route(standin: StandIn, operation: Operation) -> Route:
     async def answer(request: Request) -> Response:
-        return await standin.answer(operation, request)
+        try:
+            return await standin.answer(operation, request)
+        except Exception as error:
+            standin.problems.append(f"{operation.template}: {error!r}")
+            raise
 
     return Route(operation.template, answer, methods=[operation.method])
 
@@ -131,4 +135,4 @@ def serving() -> Iterator[StandIn]:
     finally:
         server.should_exit = server.force_exit = True
         thread.join(timeout=10)
-    assert standin.problems == []
+    assert not standin.problems, standin.problems

@@ -12,7 +12,7 @@ from kubepreview.core.pull_requests import NotFound, PullRequestRef, Seen, Unrea
 from kubepreview.errors import KubepreviewError, Refused, Unreachable
 from kubepreview.github.client import GitHub, RateLimited
 from tests.github import standin
-from tests.github.conftest import AT, NUMBER, REPOSITORY
+from tests.github.conftest import AT, NUMBER, REPOSITORY, client
 from tests.github.faults import FAULTS, Fault
 from tests.github.standin import StandIn
 from tests.github.world import TOKEN
@@ -20,27 +20,27 @@ from tests.github.world import TOKEN
 _ONE = PullRequestRef(repository=REPOSITORY, number=NUMBER)
 
 
-async def _read(client: GitHub, asked: PullRequestRef = _ONE) -> Seen | Unread:
-    answer = await client.get(f"/repos/{asked.repository}/pulls/{asked.number}")
+async def _read(asking: GitHub, asked: PullRequestRef = _ONE) -> Seen | Unread:
+    answer = await asking.get(f"/repos/{asked.repository}/pulls/{asked.number}")
     result = pull_requests.read(asked, answer.code, answer.body, has_moved=answer.has_moved)
     if isinstance(result, NotFound):
-        answer = await client.get(f"/repos/{asked.repository}/issues/{asked.number}")
+        answer = await asking.get(f"/repos/{asked.repository}/issues/{asked.number}")
         return pull_requests.read_missing(asked, answer.code)
     return result
 
 
-async def test_each_state_is_read(github: StandIn, token: Path) -> None:
+async def test_each_state_is_read(github: StandIn, folder: Path) -> None:
     """Open, closed, merged and deleted, with the time of the last change."""
     later = AT + dt.timedelta(hours=1)
     seen = []
-    async with GitHub(github.url, token) as client:
-        seen.append(await _read(client))
+    async with client(github, folder) as asking:
+        seen.append(await _read(asking))
         github.close(_ONE.repository, NUMBER, later)
-        seen.append(await _read(client))
+        seen.append(await _read(asking))
         github.close(_ONE.repository, NUMBER, later, merged=True)
-        seen.append(await _read(client))
+        seen.append(await _read(asking))
         github.delete(_ONE.repository, NUMBER)
-        seen.append(await _read(client))
+        seen.append(await _read(asking))
 
     assert seen == [
         Seen(state="Open", changed_at=AT),
@@ -50,38 +50,38 @@ async def test_each_state_is_read(github: StandIn, token: Path) -> None:
     ]
 
 
-async def test_what_has_not_changed_is_asked_for_and_not_sent_again(github: StandIn, token: Path) -> None:
+async def test_what_has_not_changed_is_asked_for_and_not_sent_again(github: StandIn, folder: Path) -> None:
     """An answer that GitHub does not count."""
-    async with GitHub(github.url, token) as client:
-        assert await _read(client) == await _read(client)
+    async with client(github, folder) as asking:
+        assert await _read(asking) == await _read(asking)
 
     assert github.not_modified == 1
 
 
-async def test_a_renamed_repository_is_followed(github: StandIn, token: Path) -> None:
+async def test_a_renamed_repository_is_followed(github: StandIn, folder: Path) -> None:
     """GitHub leads to the new name."""
     github.moved[_ONE.repository] = f"{github.url}/repos/acme/renamed"
     github.close("acme/renamed", NUMBER, AT)
 
-    async with GitHub(github.url, token) as client:
-        assert await _read(client) == Seen(state="Closed", changed_at=AT)
+    async with client(github, folder) as asking:
+        assert await _read(asking) == Seen(state="Closed", changed_at=AT)
 
 
-async def test_nobody_else_gets_the_token(github: StandIn, token: Path) -> None:
+async def test_nobody_else_gets_the_token(github: StandIn, folder: Path) -> None:
     """Led to another server, it is not followed."""
     with standin.serving() as elsewhere:
         github.moved[_ONE.repository] = f"{elsewhere.url}/repos/acme/renamed"
-        async with GitHub(github.url, token) as client:
+        async with client(github, folder) as asking:
             with pytest.raises(Unreachable, match="another server"):
-                await _read(client)
+                await _read(asking)
 
     assert elsewhere.asked == []
 
 
-async def test_what_is_not_there_is_unknown(github: StandIn, token: Path) -> None:
+async def test_what_is_not_there_is_unknown(github: StandIn, folder: Path) -> None:
     """GitHub answers so to whoever may not see it, too."""
-    async with GitHub(github.url, token) as client:
-        found = await _read(client, PullRequestRef(repository=_ONE.repository, number=8))
+    async with client(github, folder) as asking:
+        found = await _read(asking, PullRequestRef(repository=_ONE.repository, number=8))
 
     assert isinstance(found, Unread)
     assert "may not see it" in found.why
@@ -89,14 +89,14 @@ async def test_what_is_not_there_is_unknown(github: StandIn, token: Path) -> Non
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_fault_is_no_answer(github: StandIn, token: Path, fault: Fault) -> None:
+async def test_a_fault_is_no_answer(github: StandIn, folder: Path, fault: Fault) -> None:
     """Whatever is closed, and whatever was known before."""
-    async with GitHub(github.url, token, timeout_s=1) as client:
-        await _read(client)
+    async with client(github, folder, timeout_s=1) as asking:
+        await _read(asking)
         github.close(_ONE.repository, NUMBER, AT)
         github.fault = fault
         try:
-            found: object = await _read(client)
+            found: object = await _read(asking)
         except KubepreviewError as error:
             found = error
 
@@ -105,31 +105,31 @@ async def test_a_fault_is_no_answer(github: StandIn, token: Path, fault: Fault) 
 
 
 @pytest.mark.parametrize("fault", ["429", "limit"])
-async def test_a_limit_says_for_how_long(github: StandIn, token: Path, fault: Fault) -> None:
+async def test_a_limit_says_for_how_long(github: StandIn, folder: Path, fault: Fault) -> None:
     """As long as GitHub asks for."""
     github.fault = fault
-    async with GitHub(github.url, token) as client:
+    async with client(github, folder) as asking:
         with pytest.raises(RateLimited) as limited:
-            await _read(client)
+            await _read(asking)
 
     assert 0 < limited.value.pause_s <= 3
 
 
 @pytest.mark.parametrize("written", ["wrong", "", "two words", "schlüssel"])
-async def test_a_token_that_is_none_is_told(github: StandIn, token: Path, written: str) -> None:
+async def test_a_token_that_is_none_is_told(github: StandIn, folder: Path, written: str) -> None:
     """And never sent on in a message."""
-    token.write_text(written)  # noqa: ASYNC240 — a test waits for nobody else
-    async with GitHub(github.url, token) as client:
+    (folder / "token").write_text(written)
+    async with client(github, folder) as asking:
         with pytest.raises(Refused) as refused:
-            await _read(client)
+            await _read(asking)
 
-    assert not written or written not in refused.value.message.replace(str(token), "")
+    assert not written or written not in refused.value.message.replace(str(folder), "")
 
 
-async def test_nobody_there_is_no_answer(token: Path) -> None:
+async def test_nobody_there_is_no_answer(folder: Path) -> None:
     """A port where nobody listens."""
     with standin.serving() as serving:
-        url = serving.url
-    async with GitHub(url, token) as client:
+        nobody = serving
+    async with client(nobody, folder) as asking:
         with pytest.raises(Unreachable, match="cannot be read"):
-            await _read(client)
+            await _read(asking)

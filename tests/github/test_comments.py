@@ -10,7 +10,7 @@ from kubepreview.errors import KubepreviewError, Refused, Unreachable
 from kubepreview.github import comments
 from kubepreview.github.client import GitHub, RateLimited
 from kubepreview.github.comments import Thread
-from tests.github.conftest import NUMBER, REPOSITORY
+from tests.github.conftest import NUMBER, REPOSITORY, client
 from tests.github.faults import FAULTS, Fault
 from tests.github.standin import StandIn
 from tests.github.world import READERS_TOKEN, STRANGERS_TOKEN, TOKEN
@@ -19,107 +19,107 @@ _MARK = "<!-- kubepreview 1/pr-7 -->"
 _FIRST, _SECOND = f"{_MARK}\ndeploying", f"{_MARK}\nready"
 
 
-async def _put(client: GitHub, text: str, known: int = 0, *, may_make: bool = True) -> int:
-    author = await comments.account(client)
+async def _put(asking: GitHub, text: str, known: int = 0, *, may_make: bool = True) -> int:
+    author = await comments.author(asking)
     thread = Thread(repository=REPOSITORY, number=NUMBER, mark=_MARK, author=author)
-    return await comments.put(client, thread, text, known, may_make=may_make)
+    return await comments.put(asking, thread, text, known, may_make=may_make)
 
 
 def _bodies(github: StandIn) -> list[str]:
     return [each.body for each in github.said(REPOSITORY, NUMBER)]
 
 
-async def test_it_is_made_once_and_then_edited(github: StandIn, token: Path) -> None:
+async def test_it_is_made_once_and_then_edited(github: StandIn, folder: Path) -> None:
     """And a process that has forgotten its id finds it again."""
-    async with GitHub(github.url, token) as client:
-        known = await _put(client, _FIRST)
-        assert await _put(client, _SECOND, known) == known
-        assert await _put(client, _FIRST) == known
+    async with client(github, folder) as asking:
+        known = await _put(asking, _FIRST)
+        assert await _put(asking, _SECOND, known) == known
+        assert await _put(asking, _FIRST) == known
 
     assert _bodies(github) == [_FIRST]
 
 
-async def test_one_that_somebody_deleted_is_made_again(github: StandIn, token: Path) -> None:
+async def test_one_that_somebody_deleted_is_made_again(github: StandIn, folder: Path) -> None:
     """It is what branch after branch looks for."""
-    async with GitHub(github.url, token) as client:
-        known = await _put(client, _FIRST)
+    async with client(github, folder) as asking:
+        known = await _put(asking, _FIRST)
         del github.comments[known]
-        assert await _put(client, _SECOND, known) != known
+        assert await _put(asking, _SECOND, known) != known
 
     assert _bodies(github) == [_SECOND]
 
 
-async def test_it_is_found_among_hundreds_and_copies_are_left_alone(github: StandIn, token: Path) -> None:
+async def test_it_is_found_among_hundreds_and_copies_are_left_alone(github: StandIn, folder: Path) -> None:
     """Page after page."""
     stranger, us = github.accounts[STRANGERS_TOKEN], github.accounts[TOKEN]
     for _ in range(230):
         github.say(REPOSITORY, NUMBER, stranger, _FIRST)
     mine = github.say(REPOSITORY, NUMBER, us, _FIRST)
-    async with GitHub(github.url, token) as client:
-        assert await _put(client, _SECOND) == mine.id
+    async with client(github, folder) as asking:
+        assert await _put(asking, _SECOND) == mine.id
 
     assert _bodies(github) == [_FIRST] * 230 + [_SECOND]
 
 
-async def test_of_two_one_stays(github: StandIn, token: Path) -> None:
+async def test_of_two_one_stays(github: StandIn, folder: Path) -> None:
     """However it came to that."""
     us = github.accounts[TOKEN]
     first, _ = (github.say(REPOSITORY, NUMBER, us, _FIRST) for _ in range(2))
-    async with GitHub(github.url, token) as client:
-        assert await _put(client, _SECOND) == first.id
+    async with client(github, folder) as asking:
+        assert await _put(asking, _SECOND) == first.id
 
     assert _bodies(github) == [_SECOND]
 
 
-async def test_an_answer_that_is_lost_doubles_nothing(github: StandIn, token: Path) -> None:
+async def test_an_answer_that_is_lost_doubles_nothing(github: StandIn, folder: Path) -> None:
     """Also where the list does not show yet what was made."""
     github.list_lag = 1
-    async with GitHub(github.url, token) as client:
-        author = await comments.account(client)
+    async with client(github, folder) as asking:
+        author = await comments.author(asking)
         thread = Thread(repository=REPOSITORY, number=NUMBER, mark=_MARK, author=author)
         github.lost_writes = 1
         with pytest.raises(Unreachable, match="cannot be read"):
-            await comments.put(client, thread, _FIRST, 0, may_make=True)
+            await comments.put(asking, thread, _FIRST, 0, may_make=True)
         with pytest.raises(Unreachable, match="not known yet"):
-            await comments.put(client, thread, _FIRST, 0, may_make=False)
-        await comments.put(client, thread, _SECOND, 0, may_make=False)
+            await comments.put(asking, thread, _FIRST, 0, may_make=False)
+        await comments.put(asking, thread, _SECOND, 0, may_make=False)
 
     assert _bodies(github) == [_SECOND]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_fault_changes_nothing(github: StandIn, token: Path, fault: Fault) -> None:
+async def test_a_fault_changes_nothing(github: StandIn, folder: Path, fault: Fault) -> None:
     """It is an error, and afterwards all is as if it had not been."""
-    async with GitHub(github.url, token, timeout_s=1) as client:
-        known = await _put(client, _FIRST)
+    async with client(github, folder, timeout_s=1) as asking:
+        known = await _put(asking, _FIRST)
         github.fault = fault
         with pytest.raises(KubepreviewError) as told:
-            await _put(client, _SECOND, known)
+            await _put(asking, _SECOND, known)
         github.fault = None
 
     assert _bodies(github) == [_FIRST]
     assert TOKEN not in str(told.value)
 
 
-async def test_who_may_only_read_is_told_what_is_missing(github: StandIn, token: Path) -> None:
+async def test_who_may_only_read_is_told_what_is_missing(github: StandIn, folder: Path) -> None:
     """By the name of the permission."""
-    token.write_text(READERS_TOKEN)  # noqa: ASYNC240 - a test waits for nobody else
-    async with GitHub(github.url, token) as client:
+    (folder / "token").write_text(READERS_TOKEN)
+    async with client(github, folder) as asking:
         with pytest.raises(Refused) as refused:
-            await _put(client, _FIRST)
+            await _put(asking, _FIRST)
 
     assert "Pull requests: write" in str(refused.value.hint)
 
 
-async def test_after_a_limit_nobody_asks(github: StandIn, token: Path) -> None:
+async def test_after_a_limit_nobody_asks(github: StandIn, folder: Path) -> None:
     """Not a single request, for as long as GitHub said, whatever it is for."""
-    async with GitHub(github.url, token) as client:
-        known = await _put(client, _FIRST)
+    async with client(github, folder) as asking:
+        known = await _put(asking, _FIRST)
         github.fault = "429"
         with pytest.raises(RateLimited):
-            await _put(client, _SECOND, known)
+            await _put(asking, _SECOND, known)
         github.fault, asked = None, len(github.asked)
         with pytest.raises(RateLimited):
-            await client.get(f"/repos/{REPOSITORY}/pulls/{NUMBER}")
+            await asking.get(f"/repos/{REPOSITORY}/pulls/{NUMBER}")
 
     assert len(github.asked) == asked

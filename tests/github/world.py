@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal, cast
+
+import jwt
 
 from tests.github.limits import Limits
 
@@ -13,17 +16,49 @@ STRANGERS_TOKEN: Final = "ghp_" + "stranger" * 4
 READERS_TOKEN: Final = "ghp_" + "reading" * 5
 
 # What every operation needs, by the names of fine-grained permissions; a write includes the read.
-Permission = Literal["pull_requests:read", "pull_requests:write"]
+Permission = Literal["pull_requests:read", "pull_requests:write", "the App itself"]
 _WRITES: Final[frozenset[Permission]] = frozenset({"pull_requests:read", "pull_requests:write"})
 
 
 @dataclass(frozen=True)
 class Account:
-    """Whose token it is, and what it may do."""
+    """Whose token it is, and what it may do. `app`: it is an App's. `repositories`: None for all."""
 
     login: str
     id: int
     permissions: frozenset[Permission] = _WRITES
+    app: App | None = None
+    repositories: frozenset[str] | None = None
+
+    def may(self, needs: Permission | None, repository: str) -> bool:
+        """Whether it may do this there."""
+        if self.repositories is not None and repository not in self.repositories:
+            return False
+        return needs is None or needs in self.permissions
+
+
+@dataclass(frozen=True)
+class App:
+    """A GitHub App. `installations`: by repository. `granted`: what its installations were given."""
+
+    id: int
+    client_id: str
+    slug: str
+    public_key: str
+    installations: Mapping[str, int]
+    granted: Mapping[str, str] = field(default_factory=lambda: {"pull_requests": "write", "metadata": "read"})
+
+    def itself(self, bearer: str, now: dt.datetime) -> Account | None:
+        """The account that a signed bearer stands for: the App itself, which does nothing but get tokens."""
+        options: Any = {"verify_exp": False, "verify_iat": False, "require": ["iat", "exp", "iss"]}
+        try:
+            claims = jwt.decode(bearer, self.public_key, algorithms=["RS256"], options=options)
+        except jwt.PyJWTError:
+            return None
+        is_now = claims["iat"] <= now.timestamp() < claims["exp"] <= claims["iat"] + 600
+        if not is_now or claims["iss"] not in (str(self.id), self.client_id):
+            return None
+        return Account(self.slug, self.id, frozenset({"the App itself"}), self)
 
 
 @dataclass
@@ -62,6 +97,8 @@ class World:
     moved: dict[str, str] = field(default_factory=dict)
     list_lag: int = 0
     _last_id: int = 0
+    app: App | None = None
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)  # noqa: TID251 — a server has a clock
     limits: Limits = field(default_factory=Limits)
     accounts: dict[str, Account] = field(
         default_factory=lambda: {
@@ -70,6 +107,26 @@ class World:
             READERS_TOKEN: Account("reader", 303, frozenset({"pull_requests:read"})),
         }
     )
+
+    def account(self, bearer: str) -> Account | None:
+        """Whose it is; None for nobody's."""
+        return self.accounts.get(bearer) or (self.app.itself(bearer, self.now()) if self.app else None)
+
+    def install(self, repository: str, permissions: Mapping[str, str]) -> str:
+        """A token for an App's installation, with at most these permissions."""
+        assert self.app is not None
+        may = {f"{name}:{grade}" for name, grade in permissions.items()}
+        may |= {f"{name}:read" for name, grade in permissions.items() if grade == "write"}
+        token = f"ghs_{len(self.accounts):036}"
+        account = Account(
+            f"{self.app.slug}[bot]",
+            900,
+            cast("frozenset[Permission]", frozenset(may)),
+            self.app,
+            frozenset({repository}),
+        )
+        self.accounts[token] = account
+        return token
 
     def open(self, repository: str, number: int, at: dt.datetime) -> None:
         """A pull request is opened, or reopened."""
