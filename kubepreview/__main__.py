@@ -112,6 +112,7 @@ COMMANDS: Final[Mapping[str, Row]] = {
         summary="Run a Kubernetes node on this machine.",
         section=_CLUSTER,
     ),
+    "action": Row(target="kubepreview.cli.action:action", summary="Run as a step of GitHub Actions."),
     "controller": Row(
         target="kubepreview.controller.command:controller", summary="Run the controller, inside a cluster."
     ),

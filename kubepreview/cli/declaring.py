@@ -100,6 +100,14 @@ def number_of(number: int | None, caller: Caller) -> int:
     return found.pull_request.number
 
 
+def is_closed(caller: Caller) -> bool:
+    """Whether the event says that its pull request is closed."""
+    found = _read_event(caller)
+    if found is None:
+        raise _no_number(caller)
+    return found.is_closed
+
+
 def expected_sha(number: int, caller: Caller) -> str | None:
     """The commit that the event is about, if it is about this pull request."""
     found = _read_event(caller)

@@ -1,4 +1,4 @@
-"""`init`: look at a repository, and write its first preview.yml."""
+"""`init`: look at a repository, and write its first preview.yml, and the workflow that makes previews."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import Any
 
 import click
 
-from kubepreview.cli import config_file
+from kubepreview import __version__
+from kubepreview.cli import config_file, own_commit
 from kubepreview.cli.caller import Caller
-from kubepreview.core import config, scaffold
+from kubepreview.core import config, scaffold, workflow
 from kubepreview.core.scaffold import Facts, Found
+from kubepreview.core.wire import is_sha
 from kubepreview.errors import InvalidInput, Refused
 from kubepreview.render import documents
 
@@ -33,11 +35,16 @@ _GIT_TIMEOUT_S = 10
 
 
 @click.command()
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
-@click.option("--dry-run", is_flag=True, help="Print the file; write nothing.")
+@click.option("--force", is_flag=True, help="Write over files that are there.")
+@click.option("--dry-run", is_flag=True, help="Print the files; write nothing.")
+@click.option(
+    "--action-commit",
+    metavar="SHA",
+    help="The commit of our action that the workflow uses.  [default: that of this kubepreview]",
+)
 @click.pass_obj
-def init(caller: Caller, /, *, force: bool, dry_run: bool) -> None:
-    """Write .github/preview.yml for this repository, with each line explained.
+def init(caller: Caller, /, *, force: bool, dry_run: bool, action_commit: str | None) -> None:
+    """Write .github/preview.yml and a workflow for this repository, with each line explained.
 
     Looks for Dockerfiles, kustomizations, Helm charts, manifests and a test. Nothing is sent anywhere.
     """
@@ -48,18 +55,40 @@ def init(caller: Caller, /, *, force: bool, dry_run: bool) -> None:
     facts = look(root)
     text = scaffold.text(facts)
     config_file.parse(text, config.FILE_NAMES[0])
+    texts = {there or root / config.FILE_NAMES[0]: text}
+    if action := _action(action_commit):
+        texts[root / workflow.FILE] = workflow.text(scaffold.choices(facts, action))
     for line in _seen(facts):
         caller.streams.talk(line)
     if dry_run:
-        caller.streams.data(text.rstrip("\n"))
+        caller.streams.data("---\n".join(texts.values()).rstrip("\n"))
         return
-    target = there or root / config.FILE_NAMES[0]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text)
-    caller.streams.talk(f"✓ wrote {target}")
+    for path, text in texts.items():
+        _write(caller, path, text, force=force)
+    if not action:
+        caller.streams.talk(
+            "no workflow was written, as the commit of this kubepreview is not known: give --action-commit"
+        )
     caller.streams.talk(
         "Next: read it through, then `kubepreview render` shows what a preview would be made of"
     )
+
+
+def _write(caller: Caller, path: Path, text: str, *, force: bool) -> None:
+    if path.exists() and not force:
+        caller.streams.talk(f"{path} is there already, and stays; --force writes over it")
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        caller.streams.talk(f"✓ wrote {path}")
+
+
+def _action(given: str | None) -> str:
+    """The commit of our action, with the version for people; empty where it is not known."""
+    if given and not is_sha(given):
+        raise InvalidInput(f"--action-commit: {given!r} is not the full SHA of a commit")
+    commit = given or own_commit.find()
+    return f"{commit} # v{__version__}" if commit else ""
 
 
 def look(root: Path) -> Facts:

@@ -108,12 +108,13 @@ def run(rows: Mapping[str, Row], argv: Sequence[str], caller: Caller) -> int:
         except BrokenPipeError:
             return 1  # whoever read our output has gone; there is nobody to tell
         except Exception as error:  # noqa: BLE001  the last one to hear of it; it is shown, never dropped
-            return _report(error, streams, is_debug=is_debug)
+            return report(error, streams, is_debug=is_debug)
     return 0
 
 
-def _report(error: Exception, streams: Streams, *, is_debug: bool) -> int:
-    cause = _first(error)
+def report(error: Exception, streams: Streams, *, is_debug: bool = False) -> int:
+    """Print what went wrong, and give the exit code for it."""
+    cause = first(error)
     if is_debug:
         streams.talk("".join(traceback.format_exception(error)).rstrip())
     if isinstance(cause, click.ClickException):
@@ -156,7 +157,7 @@ def _print_usage(error: click.ClickException, streams: Streams) -> None:
     print_error(InvalidInput(error.format_message(), hint=hint), streams)
 
 
-def _first(error: BaseException) -> BaseException:
+def first(error: BaseException) -> BaseException:
     """The error itself, or the first that a task group carries."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

@@ -1,8 +1,10 @@
-"""The first preview.yml of a repository: what was found in, a text that explains itself out."""
+"""The first preview.yml of a repository: what was found in, a text that explains itself out.
+
+The choices for its workflow (`core.workflow`) are made of the same facts.
+"""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -13,14 +15,13 @@ from kubepreview.core import config, kinds
 from kubepreview.core.images import Reference
 from kubepreview.core.kinds import as_mapping
 from kubepreview.core.wire import Object
+from kubepreview.core.workflow import Build, Choices
+from kubepreview.core.yaml_text import scalar
 from kubepreview.errors import InvalidInput
 
 # A folder whose name is one of these, or begins with it, is meant for previews rather than the others.
 _BEST_NAMES: Final = ("preview", "pr", "review", "dev", "staging", "base")
 _HTTP_PORT: Final = 80
-# Written as it is; anything else in YAML is quoted, which is never wrong.
-_PLAIN: Final = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
-_WORDS_OF_YAML: Final = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 _NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -52,7 +53,7 @@ def text(facts: Facts) -> str:
         (
             "# The PreviewProject that the platform team made for this repository:",
             f"#   kubepreview project create {name} --repository {facts.repository or 'OWNER/NAME'}",
-            f"project: {_scalar(name)}",
+            f"project: {scalar(name)}",
         ),
         _manifests(facts),
         _images(facts, name),
@@ -66,6 +67,28 @@ def text(facts: Facts) -> str:
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
+def choices(facts: Facts, action: str) -> Choices:
+    """What the workflow is made of. `action`: the commit of our action."""
+    project = _project(facts)
+    # Two braces after a dollar are an expression to GitHub, and no name of a file.
+    files = tuple(path for path in facts.dockerfiles if "${{" not in path)
+    names = _built_images(facts, project) if files else ()
+    registry = f"ghcr.io/{facts.repository or 'OWNER/NAME'}".lower()
+    suffixes = {name: f"/{name.rpartition('/')[2]}" if len(names) > 1 else "" for name in names}
+    builds = tuple(
+        Build(name=name, pushed=registry + suffix.lower(), dockerfile=_dockerfile(files, name))
+        for name, suffix in suffixes.items()
+    )
+    return Choices(project=project, action=action, builds=builds, has_test=bool(facts.tests))
+
+
+def _dockerfile(files: Sequence[str], image: str) -> str:
+    """That in a folder of the image's name, else that nearest to the root."""
+    word = image.rpartition("/")[2].lower()
+    named = (path for path in files if word in path.lower().split("/"))
+    return next(named, min(files, key=lambda path: (path.count("/"), path)))
+
+
 def _project(facts: Facts) -> str:
     """A name of Kubernetes, from the repository's."""
     origin = facts.repository.rpartition("/")[2] or facts.folder
@@ -77,13 +100,13 @@ def _manifests(facts: Facts) -> Sequence[str]:
     more = "# labels are put in, a DaemonSet becomes one replica, and the route is written for you."
     if facts.kustomizations:
         chosen = min(facts.kustomizations, key=_rank)
-        return (about, more, "manifests:", f"  kustomize: {_scalar(chosen)}")
+        return (about, more, "manifests:", f"  kustomize: {scalar(chosen)}")
     if facts.charts:
         chosen = min(facts.charts, key=_rank)
-        return (about, more, "manifests:", "  helm:", f"    chart: {_scalar(chosen)}")
+        return (about, more, "manifests:", "  helm:", f"    chart: {scalar(chosen)}")
     folders = _folders(facts)
     if folders:
-        return (about, more, "manifests:", "  files:", *(f"    - {_scalar(each)}" for each in folders))
+        return (about, more, "manifests:", "  files:", *(f"    - {scalar(each)}" for each in folders))
     raise InvalidInput(
         "this repository has no kustomization.yaml, no Chart.yaml and no YAML file with a Kubernetes object",
         hint="a preview is made of manifests: add a folder k8s with a Deployment and a Service, then again",
@@ -119,7 +142,7 @@ def _images(facts: Facts, project: str) -> Sequence[str]:
     )
     if not built:
         return (*about, f"# images: [{project}]")
-    return (*about, f"images: [{', '.join(map(_scalar, built))}]")
+    return (*about, f"images: [{', '.join(map(scalar, built))}]")
 
 
 def _built_images(facts: Facts, project: str) -> Sequence[str]:
@@ -174,9 +197,9 @@ def _entry(facts: Facts, project: str) -> Sequence[str]:
     return (
         about,
         "entry:",
-        f"  service: {_scalar(service)}",
-        f"  port: {port if isinstance(port, int) else _scalar(port)}",
-        f"  path: {_scalar(_health_path(facts))}",
+        f"  service: {scalar(service)}",
+        f"  port: {port if isinstance(port, int) else scalar(port)}",
+        f"  path: {scalar(_health_path(facts))}",
     )
 
 
@@ -232,16 +255,5 @@ def _health_path(facts: Facts) -> str:
 def _test(facts: Facts) -> Sequence[str]:
     about = "# What `kubepreview test` runs against the preview, with PREVIEW_URL and EXPECTED_REVISION set."
     if facts.tests:
-        return (about, f"test: {_scalar(f'python3 {facts.tests[0]}')}")
+        return (about, f"test: {scalar(f'python3 {facts.tests[0]}')}")
     return (about, "# test: python3 test_preview.py")
-
-
-def _scalar(value: str) -> str:
-    is_plain = _PLAIN.fullmatch(value.replace(" ", "")) and value.lower() not in _WORDS_OF_YAML
-    return value if is_plain or value == "." else _quoted(value)
-
-
-def _quoted(value: str) -> str:
-    """As YAML quotes it: JSON's escapes, and YAML's own for what must not stand in a file."""
-    text_ = json.dumps(value, ensure_ascii=False)
-    return "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in text_)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from kubepreview.cli import config_file, init
+from kubepreview import __version__
+from kubepreview.cli import config_file, init, own_commit
+from kubepreview.core import workflow
 from tests.commands import Ended, kubepreview
 
 _EXAMPLE = Path(__file__).parents[2] / "examples" / "rapidrar"
@@ -65,12 +67,39 @@ def test_a_file_that_is_there_is_left_alone(repository: Path) -> None:
     assert "project: shop" in target.read_text()
 
 
+def test_it_writes_the_workflow_that_uses_this_very_commit(repository: Path) -> None:
+    """Or the one that is given; one that is there already stays."""
+    target = repository / workflow.FILE
+    first, there = _init(repository), target.read_text()
+    kept = _init(repository, "--force", "--action-commit", "f" * 40)
+    given = target.read_text()
+    target.unlink()
+    refused = _init(repository, "--force", "--action-commit", "main")
+
+    assert first.code == 0, first.err
+    assert f"uses: kubepreview/kubepreview@{own_commit.find()} # v{__version__}" in there
+    assert kept.code == 0
+    assert f"uses: kubepreview/kubepreview@{'f' * 40} " in given
+    assert refused.code == 2
+    assert not target.exists()
+
+
+def test_a_workflow_that_is_there_stays(repository: Path) -> None:
+    """It may be somebody's own."""
+    target = repository / workflow.FILE
+    target.parent.mkdir(parents=True)
+    target.write_text("mine\n")
+
+    assert _init(repository).code == 0
+    assert target.read_text() == "mine\n"
+
+
 def test_a_dry_run_prints_and_writes_nothing(repository: Path) -> None:
     """The file on stdout, what was found on stderr."""
     ended = _init(repository, "--dry-run")
 
     assert ended.code == 0
-    assert config_file.parse(ended.out, "preview.yml").project == "shop"
+    assert config_file.parse(ended.out.split("---\n")[0], "preview.yml").project == "shop"
     assert "Dockerfile" in ended.err
     assert not (repository / ".github").exists()
 
@@ -112,7 +141,7 @@ def test_it_understands_our_own_example(tmp_path: Path) -> None:
     text = _init(alone, "--dry-run").out
     by_hand = config_file.parse((_EXAMPLE / ".github/preview.yml").read_text(), "preview.yml")
 
-    ours = config_file.parse(text, "preview.yml")
+    ours = config_file.parse(text.split("---\n")[0], "preview.yml")
 
     assert ours.project == by_hand.project
     assert ours.manifests == by_hand.manifests

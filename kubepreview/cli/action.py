@@ -1,0 +1,147 @@
+"""A step of GitHub Actions: what `action.yml` calls. One of our commands, and its result where a job looks.
+
+Inputs come as environment variables, so that no shell ever reads them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+from msgspec import Struct
+
+from kubepreview.cli import declaring, previews
+from kubepreview.cli.caller import Caller
+from kubepreview.cli.connection import Connection, connect
+from kubepreview.cli.down import down
+from kubepreview.cli.root import first, report
+from kubepreview.cli.runner import Runner
+from kubepreview.cli.scope import ScopeOptions, resolve_scope
+from kubepreview.cli.test import test
+from kubepreview.cli.up import up
+from kubepreview.core import comment, conditions
+from kubepreview.core.model import Preview
+from kubepreview.errors import InvalidInput, KubepreviewError
+
+_PREFIX: Final = "KUBEPREVIEW_INPUT_"
+_COMMANDS: Final[Mapping[str, click.Command]] = {"up": up, "test": test, "down": down}
+_NO_SECRETS: Final = (
+    "give the input `kubeconfig`, or log in to the cluster in a step before; a pull request of a fork, and "
+    "one of Dependabot, gets none of the repository's secrets"
+)
+
+
+class Inputs(Struct, frozen=True, kw_only=True):
+    """The action's inputs, by the names of action.yml; what is left out is empty."""
+
+    command: str = "auto"
+    config: str = ""
+    image: str = ""
+    kubeconfig: str = ""
+    project: str = ""
+    timeout: str = ""
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Inputs:
+        """From the step's environment."""
+        given = {name: environ.get(_PREFIX + name.upper(), "").strip() for name in cls.__struct_fields__}
+        return cls(**{name: value for name, value in given.items() if value})
+
+    @property
+    def scope(self) -> ScopeOptions:
+        """Which project is meant."""
+        return ScopeOptions(project=self.project or None, config=Path(self.config) if self.config else None)
+
+    def arguments(self, command: str, kubeconfig: Path | None) -> list[str]:
+        """What is typed after the command."""
+        told = {"config": self.config, "project": self.project, "timeout": self.timeout}
+        told["kubeconfig"] = str(kubeconfig or "")
+        flags = [f"--{name}={value}" for name, value in told.items() if value]
+        images = [line.strip() for line in self.image.splitlines()] if command == "up" else []
+        return [*flags, *(f"--image={each}" for each in images if each)]
+
+
+@click.command(hidden=True)
+@click.pass_obj
+def action(caller: Caller, /) -> None:
+    """Run as a step of a GitHub Actions job (see action.yml)."""
+    inputs, runner = Inputs.of(caller.environ), Runner.of(caller)
+    inside = _without_inputs(caller)
+    command = _command(inputs.command, caller)
+    with _kubeconfig(inputs, caller) as kubeconfig:
+        # An error, too, is told in words that are others'.
+        with runner.group(f"kubepreview {command}"):
+            error, code = _run(command, inputs.arguments(command, kubeconfig), inside)
+        if error:
+            runner.annotate(error)
+        _tell(caller, inputs, Connection(kubeconfig=kubeconfig), runner)
+    raise click.exceptions.Exit(code)
+
+
+def _run(command: str, arguments: list[str], caller: Caller) -> tuple[BaseException | None, int]:
+    """What went wrong, if anything did, and the exit code."""
+    try:
+        _COMMANDS[command].main(
+            arguments, prog_name=f"kubepreview {command}", standalone_mode=False, obj=caller
+        )
+    except Exception as error:  # noqa: BLE001 — it is shown, never dropped
+        return first(error), report(error, caller.streams)
+    return None, 0
+
+
+def _without_inputs(caller: Caller) -> Caller:
+    """What the command, and a test that it starts, need not see: one of the inputs is a credential."""
+    environ = {name: value for name, value in caller.environ.items() if not name.startswith(_PREFIX)}
+    return msgspec.structs.replace(caller, environ=environ)
+
+
+def _command(wish: str, caller: Caller) -> str:
+    """`auto` is what the event asks for."""
+    if wish == "auto":
+        return "down" if declaring.is_closed(caller) else "up"
+    if wish not in _COMMANDS:
+        raise InvalidInput(f"command: {wish!r} is none of auto, {', '.join(_COMMANDS)}")
+    return wish
+
+
+@contextmanager
+def _kubeconfig(inputs: Inputs, caller: Caller) -> Iterator[Path | None]:
+    """A file that only this user can read, for as long as it is needed; None for what the job has already."""
+    if not inputs.kubeconfig:
+        home = caller.environ.get("HOME", "/")
+        if not caller.environ.get("KUBECONFIG") and not (Path(home) / ".kube" / "config").is_file():
+            raise InvalidInput("there is no way to the cluster: no kubeconfig", hint=_NO_SECRETS)
+        yield None
+        return
+    with tempfile.TemporaryDirectory(dir=caller.environ.get("RUNNER_TEMP")) as folder:
+        path = Path(folder) / "kubeconfig"
+        path.touch(0o600)
+        path.write_text(inputs.kubeconfig + "\n")
+        yield path
+
+
+def _tell(caller: Caller, inputs: Inputs, connection: Connection, runner: Runner) -> None:
+    """Outputs and summary, as the cluster has it; where it does not answer, the step's own error says so."""
+    with suppress(KubepreviewError):
+        preview = asyncio.run(_read(caller, inputs, connection))
+        ready = conditions.find(preview.status, conditions.READY)
+        is_ready = bool(ready and ready.status == "True")
+        runner.output("url", preview.status.url)
+        runner.output("namespace", preview.status.namespace)
+        runner.output("revision", preview.spec.revision.sha)
+        is_current = bool(ready and ready.observed_generation == preview.metadata.generation)
+        runner.output("ready", "true" if is_ready and is_current else "false")
+        runner.summary(comment.comment(preview))
+
+
+async def _read(caller: Caller, inputs: Inputs, connection: Connection) -> Preview:
+    async with connect(connection, caller) as client:
+        scope = resolve_scope(inputs.scope, caller)
+        found = await previews.get(client, scope, declaring.number_of(None, caller))
+        return previews.decode(found)

@@ -1,0 +1,178 @@
+"""The workflow that `init` writes: builds the images of a pull request, and tells the cluster of it.
+
+What the author of a pull request chooses (titles, branches, labels) is nowhere expanded; what is, are numbers
+and SHAs. Each job has the rights that it needs, and every action is that of one commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from kubepreview.core.yaml_text import scalar
+
+FILE: Final = ".github/workflows/preview.yml"
+KUBECONFIG_SECRET: Final = "PREVIEW_KUBECONFIG"  # noqa: S105 — its name
+ACTION: Final = "kubepreview/kubepreview"
+ENVIRONMENT: Final = "previews"
+
+_CHECKOUT: Final = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
+_BUILDX: Final = "docker/setup-buildx-action@d7f5e7f509e45cec5c76c4d5afdd7de93d0b3df5 # v4.1.0"
+_LOGIN: Final = "docker/login-action@650006c6eb7dba73a995cc03b0b2d7f5ca915bee # v4.2.0"
+_BUILD: Final = "docker/build-push-action@f9f3042f7e2789586610d6e8b85c8f03e5195baf # v7.2.0"
+_TYPES: Final = "[opened, synchronize, reopened, closed, ready_for_review, converted_to_draft]"
+_NUMBER: Final = "${{ github.event.pull_request.number }}"
+_SHA: Final = "${{ github.event.pull_request.head.sha }}"
+
+
+class Build(Struct, frozen=True, kw_only=True):
+    """One image: as the manifests name it, where it is pushed, and the Dockerfile that it is made of."""
+
+    name: str
+    pushed: str
+    dockerfile: str
+
+
+class Choices(Struct, frozen=True, kw_only=True):
+    """What differs from one repository to another. `action`: the commit of our action."""
+
+    project: str
+    action: str
+    builds: Sequence[Build] = ()
+    has_test: bool = False
+
+
+def text(choices: Choices) -> str:
+    """The file."""
+    return "\n".join((*_head(), *_deploy(choices), "", *_close(choices))) + "\n"
+
+
+def _head() -> Iterator[str]:
+    yield from (
+        "# Written by `kubepreview init`. A preview for each pull request: built, asked for, tested, closed.",
+        "name: preview",
+        "",
+        "on:",
+        "  pull_request:",
+        f"    types: {_TYPES}",
+        "",
+        "# Each job asks for what it needs.",
+        "permissions: {}",
+        "",
+        "jobs:",
+    )
+
+
+def _deploy(choices: Choices) -> Iterator[str]:
+    yield from (
+        "  deploy:",
+        "    name: Deploy",
+        "    # A pull request of a fork gets no secrets, and so no preview in this way.",
+        "    if: >-",
+        "      github.event.action != 'closed' &&",
+        "      github.event.pull_request.head.repo.full_name == github.repository",
+        "    runs-on: ubuntu-24.04",
+        "    timeout-minutes: 30",
+        f"    environment: {ENVIRONMENT}",
+        "    # The next push ends the deploy of the last. After a close the cluster refuses it.",
+        "    concurrency:",
+        f"      group: preview-{_NUMBER}",
+        "      cancel-in-progress: true",
+        "    permissions:",
+        "      contents: read",
+        *(("      packages: write # the images of the preview",) if choices.builds else ()),
+        "    steps:",
+        "      - name: Check out the pull request's own commit",
+        f"        uses: {_CHECKOUT}",
+        "        with:",
+        f"          ref: {_SHA}",
+        "          persist-credentials: false",
+        "",
+    )
+    yield from _builds(choices.builds)
+    yield from _up(choices)
+
+
+def _builds(builds: Sequence[Build]) -> Iterator[str]:
+    if not builds:
+        return
+    yield from (
+        "      - name: Set up the builder",
+        f"        uses: {_BUILDX}",
+        "",
+        "      - name: Log in to the registry",
+        f"        uses: {_LOGIN}",
+        "        with:",
+        "          registry: ghcr.io",
+        "          username: ${{ github.actor }}",
+        "          password: ${{ github.token }}",
+        "",
+    )
+    for index, build in enumerate(builds, 1):
+        yield from (
+            f"      - name: {scalar(f'Build {build.name}')}",
+            f"        id: build-{index}",
+            f"        uses: {_BUILD}",
+            "        with:",
+            f"          context: {scalar(build.dockerfile.rpartition('/')[0] or '.')}",
+            f"          file: {scalar(build.dockerfile)}",
+            "          push: true",
+            f"          tags: {build.pushed}:pr-{_NUMBER}",
+            f"          build-args: REVISION={_SHA}",
+            "",
+        )
+
+
+def _up(choices: Choices) -> Iterator[str]:
+    yield from (
+        "      - name: Ask for the preview, and wait until it serves this commit",
+        f"        uses: {ACTION}@{choices.action}",
+        "        with:",
+        "          command: auto",
+        *_kubeconfig(),
+    )
+    if choices.builds:
+        yield "          image: |"
+    for index, build in enumerate(choices.builds, 1):
+        yield f"            {build.name}={build.pushed}@${{{{ steps.build-{index}.outputs.digest }}}}"
+    if choices.has_test:
+        yield from (
+            "",
+            "      - name: Test it",
+            f"        uses: {ACTION}@{choices.action}",
+            "        with:",
+            "          command: test",
+            *_kubeconfig(),
+        )
+
+
+def _close(choices: Choices) -> Iterator[str]:
+    yield from (
+        "  close:",
+        "    name: Close",
+        "    if: >-",
+        "      github.event.action == 'closed' &&",
+        "      github.event.pull_request.head.repo.full_name == github.repository",
+        "    runs-on: ubuntu-24.04",
+        "    timeout-minutes: 15",
+        f"    environment: {ENVIRONMENT}",
+        "    # A group of its own for each run: nothing ends it, and it waits for nothing.",
+        "    concurrency:",
+        f"      group: preview-close-{_NUMBER}-${{{{ github.run_id }}}}",
+        "      cancel-in-progress: false",
+        "    permissions: {}",
+        "    steps:",
+        "      - name: Close the preview, and wait until nothing of it is left",
+        f"        uses: {ACTION}@{choices.action}",
+        "        with:",
+        "          command: auto",
+        "          # Nothing is checked out: the branch may be gone.",
+        f"          project: {choices.project}",
+        *_kubeconfig(),
+    )
+
+
+def _kubeconfig() -> Iterator[str]:
+    yield f"          kubeconfig: ${{{{ secrets.{KUBECONFIG_SECRET} }}}}"
