@@ -112,6 +112,12 @@ def project() -> None:
     show_default=True,
     help="What a push does to a preview that sleeps.",
 )
+@click.option(
+    "--feedback",
+    multiple=True,
+    type=click.Choice(["Comment", "Deployment", "Check", projects.NOTHING]),
+    help="What stands on a pull request about its preview; repeat it.  [default: Comment]",
+)
 @click.option("--quota-cpu", default="", help="Of one preview, like each --quota.  [default: 8]")
 @click.option("--quota-memory", default="", help="[default: 8Gi]")
 @click.option("--quota-ephemeral-storage", default="", help="[default: 10Gi]")

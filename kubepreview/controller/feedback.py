@@ -1,4 +1,4 @@
-"""Says on the pull request how its preview is, in one comment that is written anew.
+"""Says on the pull request how its preview is: in a comment, as a Deployment, as a check run.
 
 What is to be said is made from the Preview itself whenever that has changed, the newest just before it is
 written: what came in between is never said. Where GitHub refuses, the Preview's status says so.
@@ -7,24 +7,28 @@ written: what came in between is never said. Where GitHub refuses, the Preview's
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
+from kubepreview.controller.saying import Saying
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.watches import KnownPreview, KnownProject, Watches
 from kubepreview.core import feedback, keys
-from kubepreview.core.feedback import Author, Budget, Draft, Written
+from kubepreview.core.feedback import Budget, Draft
+from kubepreview.core.model import Feedback as Recorded
 from kubepreview.core.model import Posted, Preview
-from kubepreview.errors import KubepreviewError, Unreachable
-from kubepreview.github import comments
+from kubepreview.errors import KubepreviewError
+from kubepreview.github.checks import Checks
 from kubepreview.github.client import GitHub, RateLimited
-from kubepreview.github.comments import Thread
+from kubepreview.github.comments import Comments
+from kubepreview.github.deployments import Deployments
+from kubepreview.github.place import Place
 from kubepreview.kube.errors import ObjectNotFound, WriteConflict
 from kubepreview.kube.resources import PREVIEWS
-from kubepreview.kube.retry import Backoff
 from kubepreview.kube.store import Key
 
 _TICK_S: Final = 0.25
@@ -33,56 +37,28 @@ _MANAGER: Final = f"{keys.MANAGER}-feedback"
 _LOOKS_A_TICK: Final = 5
 # GitHub asks for a second between writes.
 _APART_S: Final = 1.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 600.0
-# What was made may be missing from a list for a while.
-_LISTS_LAG_S: Final = 60.0
+
+
+class Channel(Protocol):
+    """One way to say it. `writes`: how many a `put` may take at most."""
+
+    writes: int
+
+    def draft(self, preview: Preview, mark: str) -> Draft:
+        """What is to be said now."""
+
+    async def put(self, place: Place, draft: Draft, posted: Posted, *, may_make: bool) -> int:
+        """See to it that it stands there, and give its id."""
 
 
 @dataclass
 class _Subject:
-    """One preview's comment: what was looked at, what is to be said, and how it went.
-
-    `unsure_until`: an answer was lost, and lists may lag behind it so long.
-    """
+    """One preview, as it was looked at last; `sayings` by channel."""
 
     uid: str
-    posted: Posted
     seen: KnownPreview
-    draft: Draft
-    written: Written | None = None
-    not_before: float = 0.0
-    unsure_until: float = 0.0
-    backoff: Backoff = field(default_factory=lambda: Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S))
-
-    def is_due(self, now: float) -> bool:
-        """Whether something else is to be said than what stands there, and now."""
-        if self.draft.digest == self.posted.digest or now < self.not_before:
-            return False
-        if not self.posted.id and self.draft.state in ("closing", "closed"):
-            return False  # where nothing was said in its life, nobody waits for word of its end
-        return feedback.wait_s(self.draft, self.written, now) <= 0
-
-    @property
-    def last_at(self) -> float:
-        """When something was written last; for one that never was, before all others."""
-        return self.written.at if self.written else 0.0
-
-    def wrote(self, known_id: int, now: float) -> None:
-        """It stands there."""
-        is_same = self.written is not None and self.written.gist == self.draft.gist
-        since = self.written.since if self.written and is_same else now
-        self.written = Written(gist=self.draft.gist, at=now, since=since)
-        self.posted = Posted(id=known_id, digest=self.draft.digest)
-        self.backoff.reset()
-
-    def failed(self, error: KubepreviewError, now: float) -> float:
-        """It is not known what stands there, or nothing may; the pause before the next try."""
-        pause_s = self.backoff.next_s()
-        self.not_before = now + pause_s
-        if isinstance(error, Unreachable) and now >= self.unsure_until:
-            self.unsure_until = now + _LISTS_LAG_S
-        self.posted = msgspec.structs.replace(self.posted, digest="", problem=str(error)[:1024])
-        return pause_s
+    place: Place
+    sayings: dict[str, Saying] = field(default_factory=dict)
 
 
 class Feedback:
@@ -91,9 +67,14 @@ class Feedback:
     def __init__(self, watches: Watches, github: GitHub) -> None:
         self._watches = watches
         self._github = github
+        # In the order in which they are written where several wait.
+        self._channels: dict[str, Channel] = {
+            "Comment": Comments(github),
+            "Check": Checks(github),
+            "Deployment": Deployments(github),
+        }
         self._subjects: dict[Key, _Subject] = {}
         self._budget = Budget(self._now())
-        self._author: Author | None = None
         self._quiet_until = 0.0
 
     async def run(self, tools: Tools) -> None:
@@ -128,62 +109,67 @@ class Feedback:
         if known is None or project is None or found is None:
             return
         preview = msgspec.convert(found, Preview)
-        draft = feedback.draft(preview, project.metadata.uid)
+        place = Place(
+            repository=project.spec.repository,
+            number=preview.spec.pull_request.number,
+            mark=feedback.marker(project.metadata.uid, key[1]),
+        )
         subject = self._subjects.get(key)
         if subject is None or subject.uid != preview.metadata.uid:
-            told = preview.status.feedback
-            posted = told.comment if told and told.comment else Posted()
-            self._subjects[key] = _Subject(preview.metadata.uid, posted, known, draft)
+            subject = self._subjects[key] = _Subject(preview.metadata.uid, known, place)
+        subject.seen, subject.place = known, place
+        for name, channel in self._channels.items():
+            if name in project.spec.feedback:
+                self._prepare(subject, name, preview, channel.draft(preview, place.mark))
+
+    def _prepare(self, subject: _Subject, name: str, preview: Preview, draft: Draft) -> None:
+        if name in subject.sayings:
+            subject.sayings[name].draft = draft
         else:
-            subject.seen, subject.draft = known, draft
+            posted = getattr(preview.status.feedback or Recorded(), name.lower()) or Posted()
+            subject.sayings[name] = Saying(posted, draft)
 
     async def _write_next(self, tools: Tools) -> None:
         """The one that has said nothing for the longest time, if one is due."""
         now = self._now()
-        due = [(each.last_at, key) for key, each in self._subjects.items() if each.is_due(now)]
-        if not due or not self._budget.take(now):
+        due = min(self._due(now), default=None)
+        if due is None or not self._budget.take(now, self._channels[due[2]].writes):
             return
-        _, key = min(due)
+        _, _, name, key = due
         await self._look_at(tools, key)
         subject = self._subjects[key]
+        saying = subject.sayings[name]
+        may_make = now >= saying.unsure_until
         try:
-            await self._write(key, subject)
+            known = await self._channels[name].put(
+                subject.place, saying.draft, saying.posted, may_make=may_make
+            )
         except RateLimited as error:
             self._quiet_until = self._now() + error.pause_s
             raise
         except KubepreviewError as error:
-            pause_s = round(subject.failed(error, self._now()), 1)
-            tools.log.warning(
-                "comment not written", preview="/".join(key), error=str(error), again_after_s=pause_s
-            )
+            pause_s = round(saying.failed(error, self._now()), 1)
+            told = {"preview": "/".join(key), "error": error.message, "again_after_s": pause_s}
+            tools.log.warning("not written on GitHub", what=name, **told)
+        else:
+            saying.wrote(known, self._now())
         self._quiet_until = self._now() + _APART_S
         await self._record(tools, key, subject)
 
-    async def _write(self, key: Key, subject: _Subject) -> None:
-        project = self._project(key, subject.seen)
-        if project is None:
-            return
-        self._author = self._author or await comments.author(self._github)
-        thread = Thread(
-            repository=project.spec.repository,
-            number=subject.seen.spec.pull_request.number,
-            mark=feedback.marker(project.metadata.uid, key[1]),
-            author=self._author,
-        )
-        may_make = self._now() >= subject.unsure_until
-        known_id = await comments.put(
-            self._github, thread, subject.draft.text, subject.posted.id, may_make=may_make
-        )
-        subject.wrote(known_id, self._now())
+    def _due(self, now: float) -> Iterator[tuple[float, int, str, Key]]:
+        ranks = {name: rank for rank, name in enumerate(self._channels)}
+        for key, subject in self._subjects.items():
+            for name, saying in subject.sayings.items():
+                if saying.is_due(now):
+                    yield saying.last_at, ranks[name], name, key
 
     async def _record(self, tools: Tools, key: Key, subject: _Subject) -> None:
         metadata = {"name": key[1], "namespace": key[0], "uid": subject.uid}
-        status = {"feedback": {"comment": msgspec.to_builtins(subject.posted)}}
+        posted = {name.lower(): msgspec.to_builtins(each.posted) for name, each in subject.sayings.items()}
+        identity = {"apiVersion": keys.API_VERSION, "kind": "Preview", "metadata": metadata}
         try:
             await tools.cluster.apply(
-                {"apiVersion": keys.API_VERSION, "kind": "Preview", "metadata": metadata, "status": status},
-                manager=_MANAGER,
-                subresource="status",
+                {**identity, "status": {"feedback": posted}}, manager=_MANAGER, subresource="status"
             )
         except (WriteConflict, ObjectNotFound):
             return

@@ -112,6 +112,7 @@ class _Decided(msgspec.Struct, frozen=True, rename="camel"):
     route: _Route = msgspec.field(default_factory=_Route)
     passive_agents: tuple[str, ...] = ()
     repository: str = ""
+    feedback: tuple[str, ...] = ("Comment",)
 
 
 class _PullRequest(msgspec.Struct, frozen=True):

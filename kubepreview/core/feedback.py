@@ -1,4 +1,4 @@
-"""When what stands on GitHub about a preview is written anew, and how a comment is known as ours.
+"""What is said on GitHub about a preview, and when it is said anew.
 
 What is written changes with what happens, and as seldom as it can: a change of state at once, a mere
 detail after a while, and nothing while the budget is spent. Every time is passed in.
@@ -7,17 +7,14 @@ detail after a while, and nothing while the budget is spent. Every time is passe
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from kubepreview.core import comment
 from kubepreview.core.model import Preview
-
-COMMENTS_PER_PAGE: Final = 100
 
 # A state that is over in a moment is not worth a word.
 _PASSING_S: Final = 10.0
@@ -30,16 +27,20 @@ _PER_HOUR: Final = 400.0
 
 
 class Draft(Struct, frozen=True, kw_only=True):
-    """What is to be said. `gist` changes when something has happened, `digest` with every letter."""
+    """What is to be said about a commit: `body` is what GitHub is sent.
 
-    text: str
+    `gist` changes when something has happened, `digest` with every letter.
+    """
+
     state: comment.State
+    sha: str
     gist: str
+    body: Mapping[str, Any]
 
     @property
     def digest(self) -> str:
         """By which it is known as written."""
-        return _digest(self.text)
+        return digest_of((self.sha, self.body))
 
 
 class Written(Struct, frozen=True, kw_only=True):
@@ -50,10 +51,14 @@ class Written(Struct, frozen=True, kw_only=True):
     since: float
 
 
-def draft(preview: Preview, project_uid: str) -> Draft:
+def draft(preview: Preview, mark: str) -> Draft:
     """The comment about a preview."""
-    text = f"{marker(project_uid, preview.metadata.name)}\n{comment.comment(preview)}"
-    return Draft(text=text, state=comment.state(preview), gist=_digest(repr(_gist(preview))))
+    return Draft(
+        state=comment.state(preview),
+        sha=preview.spec.revision.sha,
+        gist=digest_of(_gist(preview)),
+        body={"body": f"{mark}\n{comment.comment(preview)}"},
+    )
 
 
 def marker(project_uid: str, name: str) -> str:
@@ -74,6 +79,11 @@ def _gist(preview: Preview) -> tuple[object, ...]:
     )
 
 
+def digest_of(value: object) -> str:
+    """A short name for exactly this value."""
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()[:16]
+
+
 def wait_s(next_one: Draft, last: Written | None, now: float) -> float:
     """How much longer it waits; 0 for no longer. `last` is None where nothing was said by this process."""
     if last is None:
@@ -90,67 +100,11 @@ class Budget:
         self._left = _AT_ONCE
         self._at = now
 
-    def take(self, now: float) -> bool:
-        """Take one; False if none is left."""
+    def take(self, now: float, writes: int = 1) -> bool:
+        """Take so many; False, and none is taken, if fewer are left."""
         self._left = min(self._left + (now - self._at) * _PER_HOUR / 3600, _AT_ONCE)
         self._at = now
-        if self._left < 1:
+        if self._left < writes:
             return False
-        self._left -= 1
+        self._left -= writes
         return True
-
-
-class _User(Struct, frozen=True):
-    id: int
-    login: str = ""
-
-
-class _App(Struct, frozen=True):
-    id: int = 0
-    client_id: str = ""
-    slug: str = ""
-
-
-class Author(Struct, frozen=True, kw_only=True):
-    """Whom we write as: an account, or an App by its id or client id."""
-
-    account: int = 0
-    app: str = ""
-
-    def wrote(self, one: Comment) -> bool:
-        """Whether it is ours. An App acts for users, too, and writes as itself under a name of its own."""
-        via = one.performed_via_github_app
-        if one.user is None or (self.app and via is None):
-            return False
-        if via is None or not self.app:
-            return one.user.id == self.account
-        return self.app in (str(via.id), via.client_id) and one.user.login == f"{via.slug}[bot]"
-
-
-class Comment(Struct, frozen=True):
-    """One on a pull request, as GitHub lists it. The author of a deleted account is None."""
-
-    id: int
-    body: str | None = None
-    user: _User | None = None
-    performed_via_github_app: _App | None = None
-
-
-def read_comments(body: bytes) -> tuple[Comment, ...]:
-    """One page. Raises ValueError for anything else than a list of comments."""
-    return msgspec.json.decode(body, type=tuple[Comment, ...])
-
-
-def read_id(body: bytes) -> int:
-    """The id that a single comment or account has. Raises ValueError for anything else."""
-    return msgspec.json.decode(body, type=_User).id
-
-
-def ours(comments: Iterable[Comment], mark: str, author: Author) -> tuple[int, ...]:
-    """The ids of those that begin with the marker and that we wrote; of others it is a quotation."""
-    first_line = re.compile(re.escape(mark) + r"\r?(\n|$)")
-    return tuple(each.id for each in comments if author.wrote(each) and first_line.match(each.body or ""))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]

@@ -264,6 +264,7 @@ class Posted(Wire, frozen=True, kw_only=True):
     """Something that stands on GitHub about the preview, as it was written last."""
 
     id: Annotated[int, Meta(description="By which GitHub knows it; 0 while nothing stands there.")] = 0
+    sha: Annotated[str, Meta(max_length=64, description="The commit that it is about.")] = ""
     digest: Annotated[str, Meta(max_length=64, description="Of what was written.")] = ""
     problem: Annotated[str, Meta(max_length=1024, description="Why what is known is not written.")] = ""
 
@@ -272,6 +273,8 @@ class Feedback(Wire, frozen=True, kw_only=True):
     """What stands on GitHub about the preview."""
 
     comment: Posted | None = None
+    deployment: Posted | None = None
+    check: Posted | None = None
 
 
 class PreviewStatus(Wire, frozen=True, kw_only=True):

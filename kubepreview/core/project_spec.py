@@ -171,6 +171,16 @@ class ProjectSpec(Wire, frozen=True, kw_only=True):
         Literal["Wake", "StayAsleep"],
         Meta(description="Whether a push wakes a sleeping preview, or changes it in its sleep."),
     ] = "Wake"
+    feedback: Annotated[
+        tuple[Literal["Comment", "Deployment", "Check"], ...],
+        Meta(
+            description=(
+                "What stands on the pull request about its preview: a comment, a GitHub Deployment, a check "
+                "run. Each costs writes to GitHub with every push: two, up to three, two."
+            ),
+            max_length=3,
+        ),
+    ] = ("Comment",)
     passive_agents: Annotated[
         tuple[Annotated[str, Meta(min_length=3, max_length=128)], ...],
         Meta(

@@ -22,6 +22,10 @@ from kubepreview.errors import InvalidInput, Problem
 _RBAC: Final = "rbac.authorization.k8s.io"
 
 
+NOTHING: Final = "Nothing"
+"""The word for no feedback at all."""
+
+
 class Given(Struct, frozen=True, kw_only=True):
     """What the platform owner said. Empty means: decide for me."""
 
@@ -49,6 +53,7 @@ class Given(Struct, frozen=True, kw_only=True):
     sleep_after: str = ""
     passive_agents: tuple[str, ...] = ()
     on_push: str = ""
+    feedback: tuple[str, ...] = ()
     quota: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -105,6 +110,7 @@ def project_spec(given: Given, seen: Seen) -> ProjectSpec:
         **({"sleepAfter": given.sleep_after} if given.sleep_after else {}),
         **({"passiveAgents": list(given.passive_agents)} if given.passive_agents else {}),
         **({"onPush": given.on_push} if given.on_push else {}),
+        **({"feedback": [each for each in given.feedback if each != NOTHING]} if given.feedback else {}),
     }
     return _checked(given, chosen)
 

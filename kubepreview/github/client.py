@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Final, Literal, Self
 
 import httpx2
 import msgspec
@@ -83,7 +83,7 @@ class GitHub:
         response, body, url = await self._ask("GET", path, bearer)
         return self._remember(url, response, body, has_moved=url != str(self._url(path)))
 
-    async def write(self, method: Write, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+    async def write(self, method: Write, path: str, body: object = None) -> Answer:
         """The answer to a request that changes something there.
 
         Raises what `get` raises; after an Unreachable it may have been done, or not.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final, TypeVar
@@ -23,7 +23,7 @@ from kubepreview.errors import Refused, Unreachable
 _TOKEN, _APP_ID, _PRIVATE_KEY = "token", "app-id", "private-key"
 _REPOSITORY: Final = re.compile(r"^/repos/([^/]+/[^/]+)(/|$)")
 # What is asked for of what the App was given, and so the most that a stolen token is good for.
-_PERMISSIONS: Final = {"pull_requests": "write"}
+_USED: Final = ("pull_requests", "deployments", "checks")
 # GitHub refuses more than ten minutes, and a time that is still to come by its clock.
 _JWT_S: Final = 540
 _LATE_CLOCK_S: Final = 60
@@ -46,6 +46,7 @@ Exchange = Callable[[str, str, str, bytes | None], Awaitable[Answer]]
 
 class _Installation(Struct, frozen=True):
     id: int
+    permissions: Mapping[str, str]
 
 
 class _AccessToken(Struct, frozen=True):
@@ -100,7 +101,8 @@ class GitHubCredentials:
         jwt = self._signed()
         where = await exchange("GET", f"/repos/{repository}/installation", jwt, None)
         installation = _decoded(where, HTTPStatus.OK, _Installation, f"find the App on {repository}")
-        wanted = {"repositories": [repository.partition("/")[2]], "permissions": _PERMISSIONS}
+        used = {name: grade for name, grade in installation.permissions.items() if name in _USED}
+        wanted = {"repositories": [repository.partition("/")[2]], "permissions": used}
         path = f"/app/installations/{installation.id}/access_tokens"
         given = await exchange("POST", path, jwt, msgspec.json.encode(wanted))
         token = _decoded(
@@ -142,7 +144,7 @@ def _decoded(answer: Answer, wanted: HTTPStatus, kind: type[_T], what: str) -> _
     if answer.code in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY):
         raise Refused(
             f"GitHub answers {answer.code} to: {what}",
-            hint="install the App on the repository, with the permission `Pull requests: write`",
+            hint="install the App on the repository, with the permission `Pull requests`",
         )
     if answer.code != wanted:
         raise Unreachable(f"GitHub answers {answer.code} to: {what}")

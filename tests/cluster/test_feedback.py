@@ -24,8 +24,8 @@ _BAD_COMMIT = sha("e")
 
 @pytest.fixture(scope="module")
 def telling(team: Team) -> Team:
-    """A project of its own."""
-    return team.with_project(_PROJECT)
+    """A project of its own, which says all there is to say."""
+    return team.with_project(_PROJECT, "--feedback=Comment", "--feedback=Deployment")
 
 
 @pytest.mark.timeout(300)
@@ -41,6 +41,7 @@ async def test_one_comment_tells_the_truth_from_the_first_push_to_the_receipt(
         scene.github.lost_writes = 1
         assert (await scene.up(_NUMBER)).code == 0
         ready = await _until_said(scene, "ready")
+        await _until_deployed(scene)
         writes_of_a_push = len(scene.github.writes)
         await _the_newest_is_said_after_a_restart(scene)
         assert (await scene.type("sleep", str(_NUMBER), f"--project={_PROJECT}")).code == 0
@@ -59,7 +60,11 @@ async def test_one_comment_tells_the_truth_from_the_first_push_to_the_receipt(
     assert ours.author == scene.github.accounts[TOKEN]
     assert f"| Link | http://pr-{_NUMBER}.{_PROJECT}.localhost" in ready
     assert f"| Served | `{COMMIT}` since" in ready
-    assert writes_of_a_push <= 3, scene.github.writes  # one whose answer was lost, deploying, ready
+    # One whose answer was lost, deploying, ready; and a deployment with its status.
+    assert writes_of_a_push <= 5, scene.github.writes
+    first_deployment, second_deployment = scene.github.deployments.values()
+    assert [each["state"] for each in first_deployment.statuses] == ["success", "inactive"]
+    assert [each["state"] for each in second_deployment.statuses] == ["failure", "inactive"]
     assert f"| Link | http://pr-{_NUMBER}" in asleep
     assert "no database" in failing
     assert f"- namespace `{_PROJECT}-pr-{_NUMBER}`: seen gone at" in closed
@@ -99,6 +104,13 @@ async def test_a_token_that_may_not_write_is_told_in_the_status(telling: Team, t
 
     assert "does not let us comment" in told
     assert scene.github.said(_REPOSITORY, _NUMBER + 1) == []
+
+
+async def _until_deployed(scene: Scene) -> None:
+    async def is_deployed() -> bool | None:
+        return any(each.statuses for each in scene.github.deployments.values()) or None
+
+    await wait_until(is_deployed, what="the deployment is told to be well", timeout_s=60)
 
 
 async def _until_said(scene: Scene, state: str) -> str:

@@ -10,7 +10,8 @@ import pytest
 
 from kubepreview.core import feedback
 from kubepreview.core.comment import State
-from kubepreview.core.feedback import Author, Budget, Comment, Draft, Written, draft, ours, wait_s
+from kubepreview.core.comments import Author, Comment, ours, read_comments
+from kubepreview.core.feedback import Budget, Draft, Written, draft, wait_s
 from tests.github.limits import Limits
 
 from .examples import OLD_SHA, SHA, UID, preview
@@ -22,16 +23,16 @@ _ACCOUNT, _APP = Author(account=_US), Author(app="37")
 
 
 def _drafted(status: dict[str, Any] | None = None, **spec: Any) -> Draft:
-    return draft(preview(status=status or {}, **spec), UID)
+    return draft(preview(status=status or {}, **spec), _MARK)
 
 
 def _next(gist: str, state: State = "ready") -> Draft:
-    return Draft(text="", state=state, gist=gist)
+    return Draft(state=state, sha=SHA, gist=gist, body={})
 
 
 def test_the_comment_begins_with_its_marker() -> None:
     """Which tells the cluster's project and the preview."""
-    assert _drafted().text.splitlines()[0] == f"<!-- kubepreview {UID}/pr-7 -->"
+    assert _drafted().body["body"].splitlines()[0] == f"<!-- kubepreview {UID}/pr-7 -->"
 
 
 def test_a_detail_is_no_other_gist() -> None:
@@ -120,7 +121,7 @@ def test_an_app_is_known_by_its_id(login: str, via: Any, is_ours: bool) -> None:
 def test_what_is_no_list_is_none(body: bytes) -> None:
     """Half an answer is no answer."""
     with pytest.raises(ValueError, match=r"JSON|Expected|Object|utf-8"):
-        feedback.read_comments(body)
+        read_comments(body)
 
 
 def test_the_budget_stays_below_githubs_limits_whatever_comes() -> None:

@@ -121,6 +121,7 @@ def test_what_is_given_stays() -> None:
         on_push="StayAsleep",
         sleep_after="Never",
         passive_agents=("our-monitor",),
+        feedback=("Check",),
     )
 
     spec = projects.project_spec(given, HERE)
@@ -131,6 +132,7 @@ def test_what_is_given_stays() -> None:
     assert (spec.daemon_sets, spec.revision_path) == ("Keep", "/version")
     assert (spec.time_to_live, spec.on_push) == ("3d", "StayAsleep")
     assert (spec.sleep_after, spec.passive_agents) == ("Never", ("our-monitor",))
+    assert spec.feedback == ("Check",)
 
 
 def test_the_objects_are_a_namespace_a_project_and_a_poor_identity() -> None:

@@ -4,55 +4,15 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.github import description
+from tests.github import description, reports
+from tests.github.api import Asked, Operation, Reply, app_body, moment
 from tests.github.faults import NOT_FOUND
-from tests.github.world import Account, App, Comment, Permission, PullRequest, World
+from tests.github.world import Comment, PullRequest, World
 
 _REPO: Final = "/repos/{owner}/{repo}"
 _PER_PAGE: Final = 30
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request, as far as it was understood."""
-
-    parameters: Mapping[str, str]
-    query: Mapping[str, str]
-    body: Any
-    who: Account
-
-    @property
-    def repository(self) -> str:
-        """Its owner/name; empty for what is of none."""
-        return "/".join(self.parameters[each] for each in ("owner", "repo") if each in self.parameters)
-
-    def number(self, name: str) -> int:
-        """A parameter of the path that is a number."""
-        return int(self.parameters[name])
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer. `undescribed`: the description leaves it out of this operation and has it in others."""
-
-    code: int
-    body: Any = None
-    location: str = ""
-    undescribed: bool = False
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One of the API's, and the permission that its token must have."""
-
-    method: str
-    template: str
-    needs: Permission | None
-    answer: Callable[[World, Asked], Reply]
 
 
 def _pull(world: World, asked: Asked) -> Reply:
@@ -132,9 +92,10 @@ def _user(_: World, asked: Asked) -> Reply:
 
 def _installation(world: World, asked: Asked) -> Reply:
     known = world.app and world.app.installations.get(asked.repository)
-    if not known:
+    if not world.app or not known:
         return Reply(404, NOT_FOUND)
-    return Reply(200, description.example("installation") | {"id": known})
+    facts = {"id": known, "permissions": dict(world.app.granted)}
+    return Reply(200, description.example("installation") | facts)
 
 
 def _access_token(world: World, asked: Asked) -> Reply:
@@ -151,13 +112,13 @@ def _access_token(world: World, asked: Asked) -> Reply:
         )
     token = world.install(repository, wanted)
     expires = world.now() + dt.timedelta(hours=1)
-    return Reply(201, {"token": token, "expires_at": _moment(expires), "permissions": wanted})
+    return Reply(201, {"token": token, "expires_at": moment(expires), "permissions": wanted})
 
 
 def _pull_body(name: str, number: int, pull: PullRequest) -> dict[str, Any]:
     """The description's own example, with the facts of this one."""
     found = description.example("pull-request")
-    at = _moment(pull.updated_at)
+    at = moment(pull.updated_at)
     closed = at if pull.state == "closed" else None
     found |= {"number": number, "state": pull.state, "merged": pull.is_merged, "closed_at": closed}
     # Left out: of a team the example lacks what the description itself requires.
@@ -172,32 +133,9 @@ def _comment_body(comment: Comment) -> dict[str, Any]:
     found = description.example("issue-comment")
     author = {"login": comment.author.login, "id": comment.author.id}
     app = comment.author.app
-    via = _app_body(app, found["user"]) if app else None
+    via = app_body(app, found["user"]) if app else None
     facts = {"id": comment.id, "body": comment.body, "performed_via_github_app": via}
     return {**found, **facts, "user": {**found["user"], **author}}
-
-
-def _app_body(app: App, owner: dict[str, Any]) -> dict[str, Any]:
-    page = f"https://github.com/apps/{app.slug}"
-    return {
-        "id": app.id,
-        "client_id": app.client_id,
-        "slug": app.slug,
-        "name": app.slug,
-        "node_id": "A_1",
-        "owner": owner,
-        "description": None,
-        "external_url": page,
-        "html_url": page,
-        "events": [],
-        "created_at": "2026-01-01T00:00:00Z",
-        "updated_at": "2026-01-01T00:00:00Z",
-        "permissions": dict(app.granted),
-    }
-
-
-def _moment(at: dt.datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 _COMMENTS: Final = f"{_REPO}/issues/{{issue_number}}/comments"
@@ -209,6 +147,7 @@ OPERATIONS: Final = (
     Operation("PATCH", _COMMENT, "pull_requests:write", _edit),
     Operation("DELETE", _COMMENT, "pull_requests:write", _unsay),
     Operation("GET", f"{_REPO}/issues/{{issue_number}}", "pull_requests:read", _issue),
+    *reports.OPERATIONS,
     Operation("GET", "/user", None, _user),
     Operation("GET", f"{_REPO}/installation", "the App itself", _installation),
     Operation("POST", "/app/installations/{installation_id}/access_tokens", "the App itself", _access_token),

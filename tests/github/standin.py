@@ -21,9 +21,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.github import description
+from tests.github.api import Asked, Operation, Reply
 from tests.github.faults import Fault, cut, faulty
 from tests.github.limits import RETRY_AFTER_S
-from tests.github.operations import OPERATIONS, Asked, Operation, Reply
+from tests.github.operations import OPERATIONS
 from tests.github.world import World
 
 _FORBIDDEN = {

@@ -6,23 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from kubepreview.core.feedback import Draft
+from kubepreview.core.model import Posted
 from kubepreview.errors import KubepreviewError, Refused, Unreachable
-from kubepreview.github import comments
 from kubepreview.github.client import GitHub, RateLimited
-from kubepreview.github.comments import Thread
-from tests.github.conftest import NUMBER, REPOSITORY, client
+from kubepreview.github.comments import Comments
+from tests.github.conftest import NUMBER, PLACE, REPOSITORY, client
 from tests.github.faults import FAULTS, Fault
 from tests.github.standin import StandIn
 from tests.github.world import READERS_TOKEN, STRANGERS_TOKEN, TOKEN
 
-_MARK = "<!-- kubepreview 1/pr-7 -->"
+_MARK = PLACE.mark
 _FIRST, _SECOND = f"{_MARK}\ndeploying", f"{_MARK}\nready"
 
 
 async def _put(asking: GitHub, text: str, known: int = 0, *, may_make: bool = True) -> int:
-    author = await comments.author(asking)
-    thread = Thread(repository=REPOSITORY, number=NUMBER, mark=_MARK, author=author)
-    return await comments.put(asking, thread, text, known, may_make=may_make)
+    draft = Draft(state="ready", sha="a" * 40, gist="", body={"body": text})
+    return await Comments(asking).put(PLACE, draft, Posted(id=known), may_make=may_make)
 
 
 def _bodies(github: StandIn) -> list[str]:
@@ -75,14 +75,12 @@ async def test_an_answer_that_is_lost_doubles_nothing(github: StandIn, folder: P
     """Also where the list does not show yet what was made."""
     github.list_lag = 1
     async with client(github, folder) as asking:
-        author = await comments.author(asking)
-        thread = Thread(repository=REPOSITORY, number=NUMBER, mark=_MARK, author=author)
         github.lost_writes = 1
         with pytest.raises(Unreachable, match="cannot be read"):
-            await comments.put(asking, thread, _FIRST, 0, may_make=True)
+            await _put(asking, _FIRST)
         with pytest.raises(Unreachable, match="not known yet"):
-            await comments.put(asking, thread, _FIRST, 0, may_make=False)
-        await comments.put(asking, thread, _SECOND, 0, may_make=False)
+            await _put(asking, _FIRST, may_make=False)
+        await _put(asking, _SECOND, may_make=False)
 
     assert _bodies(github) == [_SECOND]
 

@@ -6,38 +6,19 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
+from kubepreview.core.feedback import Draft
+from kubepreview.core.model import Posted
 from kubepreview.errors import KubepreviewError, Refused
-from kubepreview.github import comments
-from kubepreview.github.comments import Thread
-from tests.github.conftest import AT, NUMBER, REPOSITORY, client
+from kubepreview.github.comments import Comments
+from tests.github.conftest import AT, NUMBER, PLACE, PUBLIC, REPOSITORY, client
 from tests.github.faults import FAULTS, Fault
 from tests.github.standin import StandIn
 from tests.github.world import TOKEN, App
 
-_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-_PEM = _KEY.private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-).decode()
-_PUBLIC = (
-    _KEY.public_key()
-    .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    .decode()
-)
+_DRAFT = Draft(state="ready", sha="", gist="", body={"body": PLACE.mark})
 _PULL = f"/repos/{REPOSITORY}/pulls/{NUMBER}"
 _INSTALLATION = f"/repos/{REPOSITORY}/installation"
-
-
-@pytest.fixture
-def app(github: StandIn, folder: Path) -> Path:
-    """An App that is installed on the repository, and its Secret's folder."""
-    github.app = App(37, "Iv23abc", "kubepreview", _PUBLIC, {REPOSITORY: 5})
-    (folder / "token").unlink()
-    (folder / "app-id").write_text("37\n")
-    (folder / "private-key").write_text(_PEM)
-    return folder
 
 
 @pytest.mark.parametrize("known_as", ["37", "Iv23abc"])
@@ -53,15 +34,18 @@ async def test_it_gets_one_token_for_its_repository_and_keeps_it(
     assert github.asked.count(_INSTALLATION) == 1
     (token,) = [each for each in github.accounts.values() if each.app]
     assert token.repositories == frozenset({REPOSITORY})
-    assert token.permissions == {"pull_requests:write", "pull_requests:read"}
+    used = ("pull_requests", "deployments", "checks")
+    assert token.permissions == {f"{name}:{grade}" for name in used for grade in ("read", "write")}
 
 
 async def test_it_comments_as_itself(github: StandIn, app: Path) -> None:
     """And finds its comment again."""
     async with client(github, app) as asking:
-        author = await comments.author(asking)
-        thread = Thread(repository=REPOSITORY, number=NUMBER, mark="<!-- 1 -->", author=author)
-        known = [await comments.put(asking, thread, f"<!-- 1 -->\n{n}", 0, may_make=True) for n in range(2)]
+        saying = Comments(asking)
+        drafts = [
+            Draft(state="ready", sha="", gist="", body={"body": f"{PLACE.mark}\n{n}"}) for n in range(2)
+        ]
+        known = [await saying.put(PLACE, each, Posted(), may_make=True) for each in drafts]
 
     assert known[0] == known[1]
     assert [each.author.login for each in github.said(REPOSITORY, NUMBER)] == ["kubepreview[bot]"]
@@ -87,13 +71,15 @@ async def test_it_asks_about_no_repository_where_it_is_not_installed(github: Sta
     assert "install the App" in str(refused.value.hint)
 
 
-async def test_one_that_was_given_too_little_says_what_is_missing(github: StandIn, app: Path) -> None:
-    """By the permission's name."""
-    github.app = App(37, "Iv23abc", "kubepreview", _PUBLIC, {REPOSITORY: 5}, {"pull_requests": "read"})
+async def test_one_that_may_only_read_reads(github: StandIn, app: Path) -> None:
+    """It asks for no more than it was given, and is told what is missing when it writes."""
+    github.app = App(37, "Iv23abc", "kubepreview", PUBLIC, {REPOSITORY: 5}, {"pull_requests": "read"})
     async with client(github, app) as asking:
+        answer = await asking.get(_PULL)
         with pytest.raises(Refused) as refused:
-            await asking.get(_PULL)
+            await Comments(asking).put(PLACE, _DRAFT, Posted(), may_make=True)
 
+    assert answer.code == 200
     assert "Pull requests: write" in str(refused.value.hint)
 
 
@@ -107,9 +93,7 @@ async def test_a_clock_that_is_wrong_is_refused(github: StandIn, app: Path, late
             await asking.get(_PULL)
 
 
-@pytest.mark.parametrize(
-    "written", ["", "no key", _PUBLIC, "-----BEGIN RSA PRIVATE KEY-----\nAA==\n-----END"]
-)
+@pytest.mark.parametrize("written", ["", "no key", PUBLIC, "-----BEGIN RSA PRIVATE KEY-----\nAA==\n-----END"])
 async def test_a_key_that_is_none_is_told(github: StandIn, app: Path, written: str) -> None:
     """And not shown."""
     (app / "private-key").write_text(written)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, cast, get_args
 
 import jwt
 
@@ -16,8 +16,19 @@ STRANGERS_TOKEN: Final = "ghp_" + "stranger" * 4
 READERS_TOKEN: Final = "ghp_" + "reading" * 5
 
 # What every operation needs, by the names of fine-grained permissions; a write includes the read.
-Permission = Literal["pull_requests:read", "pull_requests:write", "the App itself"]
-_WRITES: Final[frozenset[Permission]] = frozenset({"pull_requests:read", "pull_requests:write"})
+Permission = Literal[
+    "pull_requests:read",
+    "pull_requests:write",
+    "deployments:read",
+    "deployments:write",
+    "checks:read",
+    "checks:write",
+    "the App itself",
+]
+_WRITES: Final[frozenset[Permission]] = frozenset(get_args(Permission)) - {"the App itself"}
+
+
+_GRANTED: Final = {"pull_requests": "write", "deployments": "write", "checks": "write", "metadata": "read"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,7 @@ class App:
     slug: str
     public_key: str
     installations: Mapping[str, int]
-    granted: Mapping[str, str] = field(default_factory=lambda: {"pull_requests": "write", "metadata": "read"})
+    granted: Mapping[str, str] = field(default_factory=lambda: dict(_GRANTED))
 
     def itself(self, bearer: str, now: dt.datetime) -> Account | None:
         """The account that a signed bearer stands for: the App itself, which does nothing but get tokens."""
@@ -85,6 +96,27 @@ class Comment:
 
 
 @dataclass
+class Deployment:
+    """One of a commit. `body`: as it was made; `statuses`: what was told of it, in order."""
+
+    id: int
+    repository: str
+    author: Account
+    body: dict[str, Any]
+    statuses: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class CheckRun:
+    """One of a commit, as it was told last."""
+
+    id: int
+    repository: str
+    author: Account
+    body: dict[str, Any]
+
+
+@dataclass
 class World:
     """The state, which a test changes at will.
 
@@ -94,6 +126,8 @@ class World:
 
     pulls: dict[tuple[str, int], PullRequest] = field(default_factory=dict)
     comments: dict[int, Comment] = field(default_factory=dict)
+    deployments: dict[int, Deployment] = field(default_factory=dict)
+    check_runs: dict[int, CheckRun] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
     list_lag: int = 0
     _last_id: int = 0
@@ -107,6 +141,11 @@ class World:
             READERS_TOKEN: Account("reader", 303, frozenset({"pull_requests:read"})),
         }
     )
+
+    def next_id(self) -> int:
+        """One that nothing has had."""
+        self._last_id += 1
+        return self._last_id
 
     def account(self, bearer: str) -> Account | None:
         """Whose it is; None for nobody's."""
@@ -142,8 +181,7 @@ class World:
 
     def say(self, repository: str, number: int, author: Account, body: str) -> Comment:
         """Somebody comments."""
-        self._last_id += 1
-        one = Comment(self._last_id, repository, number, author, body, self.list_lag)
+        one = Comment(self.next_id(), repository, number, author, body, self.list_lag)
         self.comments[one.id] = one
         return one
 
