@@ -78,9 +78,12 @@ def action(caller: Caller, /) -> None:
         # An error, too, is told in words that are others'.
         with runner.group(f"kubepreview {command}"):
             error, code = _run(command, inputs.arguments(command, kubeconfig), inside)
-        if error:
+        preview = _told(caller, inputs, Connection(kubeconfig=kubeconfig), runner)
+        if error and preview and comment.state(preview) == "skipped":
+            runner.notice(str(error))
+            code = 0
+        elif error:
             runner.annotate(error)
-        _tell(caller, inputs, Connection(kubeconfig=kubeconfig), runner)
     raise click.exceptions.Exit(code)
 
 
@@ -126,8 +129,8 @@ def _kubeconfig(inputs: Inputs, caller: Caller) -> Iterator[Path | None]:
         yield path
 
 
-def _tell(caller: Caller, inputs: Inputs, connection: Connection, runner: Runner) -> None:
-    """Outputs and summary, as the cluster has it; where it does not answer, the step's own error says so."""
+def _told(caller: Caller, inputs: Inputs, connection: Connection, runner: Runner) -> Preview | None:
+    """The preview, told as outputs and summary; where there is none to read, the step's error says why."""
     with suppress(KubepreviewError):
         preview = asyncio.run(_read(caller, inputs, connection))
         ready = conditions.find(preview.status, conditions.READY)
@@ -138,6 +141,8 @@ def _tell(caller: Caller, inputs: Inputs, connection: Connection, runner: Runner
         is_current = bool(ready and ready.observed_generation == preview.metadata.generation)
         runner.output("ready", "true" if is_ready and is_current else "false")
         runner.summary(comment.comment(preview))
+        return preview
+    return None
 
 
 async def _read(caller: Caller, inputs: Inputs, connection: Connection) -> Preview:

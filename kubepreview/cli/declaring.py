@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from kubepreview.cli import event
 from kubepreview.cli.caller import Caller
@@ -149,14 +149,17 @@ def _no_number(caller: Caller) -> InvalidInput:
 def _declared(facts: Facts, found: Event | None, sha: str) -> Declared:
     known = found.pull_request if found else None
     number = facts.number or (known.number if known else 0)
+    one = event.pull_request(
+        number=number,
+        title=_first(facts.title, known.title if known else None),
+        author=_first(facts.author, known.author if known else None),
+        url=_first(facts.url, known.url if known else None),
+        from_fork=facts.from_fork or bool(known and known.from_fork),
+    )
+    if known:
+        one = structs.replace(one, draft=known.draft, labels=known.labels, base=known.base)
     return Declared(
-        pull_request=event.pull_request(
-            number=number,
-            title=_first(facts.title, known.title if known else None),
-            author=_first(facts.author, known.author if known else None),
-            url=_first(facts.url, known.url if known else None),
-            from_fork=facts.from_fork or bool(known and known.from_fork),
-        ),
+        pull_request=one,
         sha=sha,
         observed_at=facts.observed_at or (found.revision.observed_at if found else None),
     )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from kubepreview.core.model import PullRequest, Revision
 from kubepreview.core.wire import is_sha
@@ -20,6 +20,9 @@ from kubepreview.errors import InvalidInput, Problem
 _MAX_TITLE: Final = 256
 _MAX_AUTHOR: Final = 64
 _MAX_URL: Final = 512
+_MAX_LABEL: Final = 64
+_MOST_LABELS: Final = 100
+_MAX_BASE: Final = 256
 _MAX_NUMBER: Final = 2_147_483_647
 _URL = re.compile(r"https?://[!-~]*")
 # Line ends, escapes and changes of direction: nothing of them belongs into one line of text.
@@ -96,9 +99,23 @@ class _Reader:
                 hint="give the facts by --sha, --observed-at, --title and so on",
             )
         return Event(
-            pull_request=declared,
+            pull_request=self._with_traits(declared),
             revision=Revision(sha=sha, observed_at=observed_at),
             is_closed=state == "closed",
+        )
+
+    def _with_traits(self, declared: PullRequest) -> PullRequest:
+        """With what decides whether it has a preview; what is not there, or is odd, decides nothing."""
+        found = self._look("pull_request.labels")
+        listed = found if isinstance(found, list) else ()
+        names = [each.get("name") for each in listed if isinstance(each, dict)]
+        labels = [one_line(each, _MAX_LABEL) for each in names if isinstance(each, str)]
+        base = self._look("pull_request.base.ref")
+        return structs.replace(
+            declared,
+            draft=self._look("pull_request.draft") is True,
+            labels=tuple(labels[:_MOST_LABELS]),
+            base=one_line(base, _MAX_BASE) if isinstance(base, str) else "",
         )
 
     def _repository(self, side: str) -> str:

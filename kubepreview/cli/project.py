@@ -113,6 +113,21 @@ def project() -> None:
     help="What a push does to a preview that sleeps.",
 )
 @click.option(
+    "--drafts", type=click.Choice(["Preview", "Skip"]), help="What is done for a draft.  [default: Preview]"
+)
+@click.option(
+    "--bots",
+    type=click.Choice(["Preview", "Skip"]),
+    help="What is done for a pull request of a bot.  [default: Preview]",
+)
+@click.option("--label", "labels", multiple=True, help="One of these is needed; repeat it.")
+@click.option(
+    "--ignore-label", "ignored_labels", multiple=True, help="With it there is no preview; repeat it."
+)
+@click.option(
+    "--branch", "branches", multiple=True, help="It must go into one of these, like release/*; repeat it."
+)
+@click.option(
     "--feedback",
     multiple=True,
     type=click.Choice(["Comment", "Deployment", "Check", projects.NOTHING]),
@@ -173,7 +188,10 @@ def ci_kubeconfig(
 def _given(options: dict[str, Any]) -> projects.Given:
     quota = {name: options.pop(f"quota_{name.replace('-', '_')}") for name in (*_QUOTA, "pods")}
     wire = {"ephemeral-storage": "ephemeralStorage"}
+    rules = {name: options.pop(name) for name in ("drafts", "bots", "labels", "ignored_labels", "branches")}
+    spelled = {"ignored_labels": "ignoredLabels"}
     return projects.Given(
+        pull_requests={spelled.get(name, name): value for name, value in rules.items() if value},
         **{**options, "pod_profile": options["pod_profile"] or ""},
         quota={wire.get(name, name): value for name, value in quota.items() if value},
     )

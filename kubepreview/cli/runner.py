@@ -61,6 +61,10 @@ class Runner(Struct, frozen=True, kw_only=True):
         if isinstance(error, KubepreviewError) and not problems:
             self._command("error", "\n".join(each for each in (error.message, error.hint) if each))
 
+    def notice(self, message: str) -> None:
+        """Show on the pull request what is no error."""
+        self._command("notice", message)
+
     def output(self, name: str, value: str) -> None:
         """Give one of the step's outputs."""
         end = f"end-{secrets.token_hex(16)}"

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from kubepreview.core import approvals, kinds, names, precheck
+from kubepreview.core import approvals, kinds, names, precheck, selection
 from kubepreview.core.model import Entry, ObjectRef, Preview
 from kubepreview.core.project_spec import PreviewProject, ProjectSpec
 from kubepreview.core.wire import Object
@@ -48,6 +48,7 @@ def accept(preview: Preview, project: PreviewProject) -> Accepted | Rejected:
         return Rejected("EntryMissing", "spec.entry is missing: name the Service, port and path to serve")
     return (
         _host_problem(preview, project.spec)
+        or _not_selected(preview, project.spec)
         or _fork_problem(preview, project.spec)
         or _manifest_problem(preview)
         or _entry_problem(preview, entry)
@@ -65,6 +66,11 @@ def _host_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:
             "shorten the project's hostPattern",
         )
     return None
+
+
+def _not_selected(preview: Preview, project: ProjectSpec) -> Rejected | None:
+    found = selection.why_not(preview.spec.pull_request, project.pull_requests)
+    return Rejected(*found) if found else None
 
 
 def _fork_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:

@@ -17,11 +17,12 @@ PER_PAGE: Final = 100
 # GitHub takes 65,535 characters.
 _MOST: Final = 60_000
 
-_Conclusion = Literal["success", "failure", "neutral"]
+_Conclusion = Literal["success", "failure", "neutral", "skipped"]
 _CONCLUSIONS: Final[Mapping[comment.State, _Conclusion]] = {
     "ready": "success",
     "failing": "failure",
     "refused": "failure",
+    "skipped": "skipped",
     "closing": "neutral",
     "closed": "neutral",
 }

@@ -12,10 +12,12 @@ import re
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from kubepreview.core import conditions
+from kubepreview.core import conditions, selection
 from kubepreview.core.model import Preview
 
-State = Literal["deploying", "ready", "queued", "failing", "asleep", "refused", "closing", "closed"]
+State = Literal[
+    "deploying", "ready", "queued", "failing", "asleep", "refused", "skipped", "closing", "closed"
+]
 
 _MOST_LINES: Final = 20
 _REASONS: Final[dict[str, State]] = {
@@ -37,6 +39,8 @@ def state(preview: Preview) -> State:
         return "ready"
     if ready.reason in _REASONS:
         return _REASONS[ready.reason]
+    if ready.reason in selection.REASONS:
+        return "skipped"
     accepted = conditions.find(preview.status, conditions.ACCEPTED)
     applied = conditions.find(preview.status, conditions.APPLIED)
     if (accepted and accepted.status == "False") or (applied and applied.reason == "Refused"):

@@ -34,6 +34,9 @@ class PullRequest(Wire, frozen=True, kw_only=True):
     from_fork: Annotated[
         bool, Meta(description="It comes from another repository. Once true, it stays true.")
     ] = False
+    draft: bool = False
+    labels: Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=100)] = ()
+    base: Annotated[str, Meta(max_length=256, description="The branch that it goes into.")] = ""
 
 
 class Revision(Wire, frozen=True, kw_only=True):

@@ -64,6 +64,27 @@ class Quota(Wire, frozen=True, kw_only=True):
     pods: Annotated[int, Meta(description="Pods at once.", ge=1, le=500)] = 20
 
 
+_Labels = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=32)]
+
+
+class PullRequestRules(Wire, frozen=True, kw_only=True):
+    """Which pull requests have a preview. Those of forks have a rule of their own."""
+
+    drafts: Annotated[Literal["Preview", "Skip"], Meta(description="What is done for a draft.")] = "Preview"
+    bots: Annotated[
+        Literal["Preview", "Skip"], Meta(description="What is done for one whose author is a bot.")
+    ] = "Preview"
+    labels: Annotated[_Labels, Meta(description="One of these is needed; empty needs none.")] = ()
+    ignored_labels: Annotated[_Labels, Meta(description="With one of these there is no preview.")] = ()
+    branches: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...],
+        Meta(
+            description="It must go into one of these, for example main or release/*; empty allows any.",
+            max_length=32,
+        ),
+    ] = ()
+
+
 class ProjectSpec(Wire, frozen=True, kw_only=True):
     """What the platform team decides for the previews of one repository. A pull request cannot touch it."""
 
@@ -131,6 +152,7 @@ class ProjectSpec(Wire, frozen=True, kw_only=True):
             )
         ),
     ] = "Off"
+    pull_requests: PullRequestRules = field(default_factory=PullRequestRules)
     time_to_live: Annotated[
         Duration,
         Meta(

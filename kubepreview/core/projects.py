@@ -54,6 +54,7 @@ class Given(Struct, frozen=True, kw_only=True):
     passive_agents: tuple[str, ...] = ()
     on_push: str = ""
     feedback: tuple[str, ...] = ()
+    pull_requests: Mapping[str, Any] = field(default_factory=dict)
     quota: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -110,6 +111,7 @@ def project_spec(given: Given, seen: Seen) -> ProjectSpec:
         **({"sleepAfter": given.sleep_after} if given.sleep_after else {}),
         **({"passiveAgents": list(given.passive_agents)} if given.passive_agents else {}),
         **({"onPush": given.on_push} if given.on_push else {}),
+        **({"pullRequests": dict(given.pull_requests)} if given.pull_requests else {}),
         **({"feedback": [each for each in given.feedback if each != NOTHING]} if given.feedback else {}),
     }
     return _checked(given, chosen)

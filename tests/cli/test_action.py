@@ -139,6 +139,20 @@ def test_a_close_needs_no_checkout(job: Job, cluster: Cluster, scope: str) -> No
     assert "rapidrar-previews" in other.err  # the namespace that follows from the project's name
 
 
+def test_one_that_the_project_does_not_select_is_no_failure(job: Job, cluster: Cluster, scope: str) -> None:
+    """A notice says why."""
+    job.step(image=IMAGE, timeout="1s")
+    # To ask again is another generation, which a controller would have seen by then.
+    told = {**_READY, "observedGeneration": 2, "status": "False", "reason": "Draft", "message": "a draft"}
+    conditions = [told, {**told, "type": "Accepted"}]
+    cluster.write_status(scope, 7, {"observedGeneration": 2, "conditions": conditions})
+    ended = job.step(image=IMAGE, timeout="5s")
+
+    assert ended.code == 0, ended.err
+    assert "::notice::the preview is not accepted (Draft): a draft" in ended.err
+    assert "::error" not in ended.err
+
+
 def test_a_problem_stands_at_its_file_and_line(job: Job) -> None:
     """On the page where the author looks."""
     (job.checkout / "k8s/web.yaml").write_text("apiVersion: v1\nkind: Service\nkind: Service\n")

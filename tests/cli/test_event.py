@@ -51,6 +51,24 @@ def read(payload: bytes) -> event.Event:
     return found
 
 
+def test_the_event_gives_what_decides_whether_there_is_a_preview() -> None:
+    """Draft, labels and the branch that it goes into, on one line each."""
+    payload = copy.deepcopy(PAYLOAD)
+    payload["pull_request"] |= {"draft": True, "labels": [{"name": "a\u202eb"}, {"name": "c"}]}
+    payload["pull_request"]["base"]["ref"] = "release/1"
+    found = read(json.dumps(payload).encode()).pull_request
+
+    assert (found.draft, found.labels, found.base) == (True, ("a b", "c"), "release/1")
+
+
+@pytest.mark.parametrize("odd", [None, "x", 7, {"a": 1}, [None, 7, {"name": 8}, {}]])
+def test_odd_labels_decide_nothing(odd: Any) -> None:
+    """They are not what GitHub sends."""
+    found = read(changed("labels", odd) if odd is not None else changed("title", "t"))
+
+    assert found.pull_request.labels == ()
+
+
 def test_the_event_gives_every_fact() -> None:
     """Number, commit, time, title, author and page are what GitHub sent."""
     assert read(json.dumps(PAYLOAD).encode()) == event.Event(

@@ -122,6 +122,7 @@ def test_what_is_given_stays() -> None:
         sleep_after="Never",
         passive_agents=("our-monitor",),
         feedback=("Check",),
+        pull_requests={"drafts": "Skip"},
     )
 
     spec = projects.project_spec(given, HERE)
@@ -132,7 +133,7 @@ def test_what_is_given_stays() -> None:
     assert (spec.daemon_sets, spec.revision_path) == ("Keep", "/version")
     assert (spec.time_to_live, spec.on_push) == ("3d", "StayAsleep")
     assert (spec.sleep_after, spec.passive_agents) == ("Never", ("our-monitor",))
-    assert spec.feedback == ("Check",)
+    assert (spec.feedback, spec.pull_requests.drafts) == (("Check",), "Skip")
 
 
 def test_the_objects_are_a_namespace_a_project_and_a_poor_identity() -> None:
