@@ -64,7 +64,7 @@ class _Subject:
 class Feedback:
     """Written while this replica leads."""
 
-    def __init__(self, watches: Watches, github: GitHub) -> None:
+    def __init__(self, watches: Watches, github: GitHub, budget: Budget) -> None:
         self._watches = watches
         self._github = github
         # In the order in which they are written where several wait.
@@ -74,7 +74,7 @@ class Feedback:
             "Deployment": Deployments(github),
         }
         self._subjects: dict[Key, _Subject] = {}
-        self._budget = Budget(self._now())
+        self._budget = budget
         self._quiet_until = 0.0
 
     async def run(self, tools: Tools) -> None:

@@ -43,9 +43,9 @@ async def write_status(tools: Tools, preview: Preview, new: PreviewStatus) -> Pr
 
 
 def _without_theirs(status: PreviewStatus) -> PreviewStatus:
-    """What is said here; a condition and the feedback are written by others, and theirs if read here, too."""
+    """What is said here; what others of this process write stays theirs, also where it was read here."""
     ours = tuple(each for each in status.conditions if each.type != conditions.PULL_REQUEST_OPEN)
-    return msgspec.structs.replace(status, conditions=ours, feedback=None)
+    return msgspec.structs.replace(status, conditions=ours, feedback=None, command=None)
 
 
 def recorded(preview: Preview) -> Record:

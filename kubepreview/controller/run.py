@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from kubepreview import daemon
 from kubepreview.controller.brakes import BrakeRecord
+from kubepreview.controller.commands import Commands
 from kubepreview.controller.evidence import drop_expired
 from kubepreview.controller.feedback import Feedback
 from kubepreview.controller.metrics import Metrics
@@ -27,6 +28,7 @@ from kubepreview.controller.tools import Tools
 from kubepreview.controller.visits import Visits
 from kubepreview.controller.watches import Watches
 from kubepreview.core import keys
+from kubepreview.core.feedback import Budget
 from kubepreview.core.installation import GITHUB_FOLDER
 from kubepreview.errors import KubepreviewError
 from kubepreview.github import client as github
@@ -98,8 +100,7 @@ async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
             log.info("leading", identity=settings.identity)
             metrics.is_leader.set(1)
             try:
-                reading = PullRequests(watches, asking, settings.github.interval_s)
-                await _lead(queue, watches, tools, (reading, Feedback(watches, asking)))
+                await _lead(queue, watches, tools, _on_github(watches, asking, settings.github.interval_s))
             finally:
                 metrics.is_leader.set(0)
 
@@ -131,8 +132,23 @@ async def _hold(
             await asyncio.sleep(_LEAD_AGAIN_S)
 
 
+def _on_github(
+    watches: Watches, asking: GitHub, interval_s: float
+) -> tuple[PullRequests | Feedback | Commands, ...]:
+    """What is read there, said there, and heard there."""
+    budget = Budget(asyncio.get_running_loop().time())
+    return (
+        PullRequests(watches, asking, interval_s),
+        Feedback(watches, asking, budget),
+        Commands(watches, asking, budget),
+    )
+
+
 async def _lead(
-    queue: WorkQueue, watches: Watches, tools: Tools, on_github: tuple[PullRequests, Feedback]
+    queue: WorkQueue,
+    watches: Watches,
+    tools: Tools,
+    on_github: tuple[PullRequests | Feedback | Commands, ...],
 ) -> None:
     for key in watches.previews.store:
         queue.add(key)

@@ -108,11 +108,16 @@ class _Route(msgspec.Struct, frozen=True, rename="camel"):
     ingress_namespace: str = ""
 
 
+class _Selection(msgspec.Struct, frozen=True, rename="camel"):
+    commanding_bots: tuple[str, ...] = ()
+
+
 class _Decided(msgspec.Struct, frozen=True, rename="camel"):
     route: _Route = msgspec.field(default_factory=_Route)
     passive_agents: tuple[str, ...] = ()
     repository: str = ""
     feedback: tuple[str, ...] = ("Comment",)
+    pull_requests: _Selection = msgspec.field(default_factory=_Selection)
 
 
 class _PullRequest(msgspec.Struct, frozen=True):

@@ -121,8 +121,9 @@ def _controller_role() -> Object:
         keys.CONTROLLER,
         [
             rule(keys.GROUP, ["previews", "previewprojects"], _READ),
-            # Patched when one has expired: the state alone is changed.
-            rule(keys.GROUP, ["previews"], ("patch",)),
+            # Patched when one has expired or its pull request is closed, and when somebody commands it by
+            # a comment, which may be an approval.
+            rule(keys.GROUP, ["previews"], ("patch", approvals.VERB)),
             rule(keys.GROUP, ["previews/status"], ("patch", "update")),
             rule("", ["namespaces"], (*_READ, "create", "patch", "delete")),
             rule("", ["resourcequotas", "limitranges", "serviceaccounts"], guards),

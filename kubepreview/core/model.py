@@ -280,6 +280,14 @@ class Feedback(Wire, frozen=True, kw_only=True):
     check: Posted | None = None
 
 
+class Heard(Wire, frozen=True, kw_only=True):
+    """The last comment on the pull request that was carried out as a command."""
+
+    id: int
+    by: Annotated[str, Meta(max_length=64)] = ""
+    answer: Annotated[str, Meta(max_length=1024)] = ""
+
+
 class PreviewStatus(Wire, frozen=True, kw_only=True):
     """What is there, as the controller last saw it."""
 
@@ -309,6 +317,7 @@ class PreviewStatus(Wire, frozen=True, kw_only=True):
     slot: Slot | None = None
     evidence: Annotated[tuple[Kept, ...], Meta(max_length=4)] = ()
     feedback: Feedback | None = None
+    command: Heard | None = None
 
 
 class Preview(Wire, frozen=True, kw_only=True):

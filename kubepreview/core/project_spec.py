@@ -76,6 +76,10 @@ class PullRequestRules(Wire, frozen=True, kw_only=True):
     ] = "Preview"
     labels: Annotated[_Labels, Meta(description="One of these is needed; empty needs none.")] = ()
     ignored_labels: Annotated[_Labels, Meta(description="With one of these there is no preview.")] = ()
+    commanding_bots: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...],
+        Meta(description="Bots whose comments are heard as commands, like acme[bot].", max_length=16),
+    ] = ()
     branches: Annotated[
         tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...],
         Meta(

@@ -41,11 +41,17 @@ class Scene:
         return await asyncio.to_thread(self.team.type, *argv)
 
     async def up(
-        self, number: int, at: dt.datetime = OPENED, commit: str = COMMIT, **container: Any
+        self,
+        number: int,
+        at: dt.datetime = OPENED,
+        commit: str = COMMIT,
+        *,
+        from_fork: bool = False,
+        **container: Any,
     ) -> Ended:
         """A preview, as CI asks for it when it has seen the pull request as it was at that time."""
         root = self.team.service(commit, number, **container)
-        flags = (f"--observed-at={at.isoformat()}", "--no-wait")
+        flags = [f"--observed-at={at.isoformat()}", "--no-wait", *(["--from-fork"] if from_fork else [])]
         return await asyncio.to_thread(self.team.up, number, root, commit, *flags)
 
     async def preview(self, number: int) -> dict[str, Any]:

@@ -97,7 +97,10 @@ def test_the_controller_reads_no_secret_and_writes_no_workload() -> None:
 
 
 def test_the_controller_can_grant_and_become_the_deployer_only() -> None:
-    """`bind` and `impersonate` name their objects; `escalate` and wildcards are nowhere."""
+    """`bind` and `impersonate` name their objects; `escalate` and wildcards are nowhere.
+
+    It approves, too, for people who comment: who decides what is built has that power anyway.
+    """
     granted = rights(named("ClusterRole", keys.CONTROLLER))
     powers = {(resource, verb, names) for resource, verb, names in granted if verb in POWERS}
 
@@ -105,6 +108,7 @@ def test_the_controller_can_grant_and_become_the_deployer_only() -> None:
     assert powers == {
         ("clusterroles.rbac.authorization.k8s.io", "bind", roles),
         ("serviceaccounts", "impersonate", (keys.DEPLOYER,)),
+        ("previews.kubepreview.dev", "approve", ()),
     }
     assert not any("*" in (resource, verb) for resource, verb, _ in granted)
 

@@ -23,6 +23,8 @@ USED: Final = (
     ("post", f"{_REPO}/issues/{{issue_number}}/comments"),
     ("patch", f"{_REPO}/issues/comments/{{comment_id}}"),
     ("delete", f"{_REPO}/issues/comments/{{comment_id}}"),
+    ("get", f"{_REPO}/issues/comments"),
+    ("get", f"{_REPO}/collaborators/{{username}}/permission"),
     ("get", f"{_REPO}/deployments"),
     ("post", f"{_REPO}/deployments"),
     ("post", f"{_REPO}/deployments/{{deployment_id}}/statuses"),

@@ -55,6 +55,24 @@ def _comments(world: World, asked: Asked) -> Reply:
     return Reply(200, found[(page - 1) * size : page * size])
 
 
+def _all_comments(world: World, asked: Asked) -> Reply:
+    """Of all issues of the repository, as they were written or edited last."""
+    since = dt.datetime.fromisoformat(asked.query["since"])
+    there = sorted(
+        (each for each in world.comments.values() if each.repository == asked.repository),
+        key=lambda each: (each.updated_at, each.id),
+    )
+    size, page = int(asked.query["per_page"]), int(asked.query["page"])
+    listed = [_comment_body(each) for each in there if each.updated_at >= since]
+    return Reply(200, listed[(page - 1) * size : page * size])
+
+
+def _permission(world: World, asked: Asked) -> Reply:
+    login = asked.parameters["username"]
+    grade = world.permissions.get((asked.repository, login), "none")
+    return Reply(200, {"permission": grade, "role_name": grade, "user": None})
+
+
 def _say(world: World, asked: Asked) -> Reply:
     if missing := _missing_issue(world, asked):
         return missing
@@ -66,7 +84,7 @@ def _edit(world: World, asked: Asked) -> Reply:
     found = _own_comment(world, asked)
     if isinstance(found, Reply):
         return found
-    found.body, found.edits = asked.body["body"], found.edits + 1
+    found.edit(asked.body["body"], world.now().replace(microsecond=0))
     return Reply(200, _comment_body(found))
 
 
@@ -131,10 +149,18 @@ def _pull_body(name: str, number: int, pull: PullRequest) -> dict[str, Any]:
 
 def _comment_body(comment: Comment) -> dict[str, Any]:
     found = description.example("issue-comment")
-    author = {"login": comment.author.login, "id": comment.author.id}
+    kind = "Bot" if comment.author.login.endswith("[bot]") else "User"
+    author = {"login": comment.author.login, "id": comment.author.id, "type": kind}
     app = comment.author.app
     via = app_body(app, found["user"]) if app else None
-    facts = {"id": comment.id, "body": comment.body, "performed_via_github_app": via}
+    facts = {
+        "id": comment.id,
+        "body": comment.body,
+        "performed_via_github_app": via,
+        "created_at": moment(comment.created_at),
+        "updated_at": moment(comment.updated_at),
+        "issue_url": f"https://api.github.com/repos/{comment.repository}/issues/{comment.number}",
+    }
     return {**found, **facts, "user": {**found["user"], **author}}
 
 
@@ -143,6 +169,8 @@ _COMMENT: Final = f"{_REPO}/issues/comments/{{comment_id}}"
 OPERATIONS: Final = (
     Operation("GET", f"{_REPO}/pulls/{{pull_number}}", "pull_requests:read", _pull),
     Operation("GET", _COMMENTS, "pull_requests:read", _comments),
+    Operation("GET", f"{_REPO}/issues/comments", "pull_requests:read", _all_comments),
+    Operation("GET", f"{_REPO}/collaborators/{{username}}/permission", None, _permission),
     Operation("POST", _COMMENTS, "pull_requests:write", _say),
     Operation("PATCH", _COMMENT, "pull_requests:write", _edit),
     Operation("DELETE", _COMMENT, "pull_requests:write", _unsay),

@@ -91,8 +91,14 @@ class Comment:
     number: int
     author: Account
     body: str
+    created_at: dt.datetime
+    updated_at: dt.datetime
     unlisted: int = 0
     edits: int = 0
+
+    def edit(self, body: str, at: dt.datetime) -> None:
+        """It says something else."""
+        self.body, self.updated_at, self.edits = body, at, self.edits + 1
 
 
 @dataclass
@@ -120,8 +126,8 @@ class CheckRun:
 class World:
     """The state, which a test changes at will.
 
-    `moved`: repositories that were renamed, each with the address of what it is now. `list_lag`: how many
-    lists a new comment is missing from.
+    `permissions`: of logins in repositories. `moved`: repositories that were renamed, each with the address
+    of what it is now. `list_lag`: how many lists a new comment is missing from.
     """
 
     pulls: dict[tuple[str, int], PullRequest] = field(default_factory=dict)
@@ -129,6 +135,7 @@ class World:
     deployments: dict[int, Deployment] = field(default_factory=dict)
     check_runs: dict[int, CheckRun] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
+    permissions: dict[tuple[str, str], str] = field(default_factory=dict)
     list_lag: int = 0
     _last_id: int = 0
     app: App | None = None
@@ -181,7 +188,8 @@ class World:
 
     def say(self, repository: str, number: int, author: Account, body: str) -> Comment:
         """Somebody comments."""
-        one = Comment(self.next_id(), repository, number, author, body, self.list_lag)
+        at = self.now().replace(microsecond=0)
+        one = Comment(self.next_id(), repository, number, author, body, at, at, self.list_lag)
         self.comments[one.id] = one
         return one
 
