@@ -116,6 +116,9 @@ COMMANDS: Final[Mapping[str, Row]] = {
     "controller": Row(
         target="kubepreview.controller.command:controller", summary="Run the controller, inside a cluster."
     ),
+    "webhook": Row(
+        target="kubepreview.webhook.command:webhook", summary="Hear GitHub's webhooks, inside a cluster."
+    ),
     "gateway": Row(
         target="kubepreview.gateway.command:gateway",
         summary="Answer for sleeping previews, inside a cluster.",

@@ -25,6 +25,11 @@ async def serve_health(
     config = uvicorn.Config(
         _app(not_ready, registry), host=host, port=port, log_config=None, access_log=False, lifespan="off"
     )
+    await serve(config)
+
+
+async def serve(config: uvicorn.Config) -> None:
+    """Serve until it is cancelled; the process's signals stay the process's."""
     await _Server(config).serve()
 
 

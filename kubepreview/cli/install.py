@@ -44,6 +44,7 @@ from kubepreview.kube.client import Client
     metavar="URL",
     help="Where pull requests are read; of GitHub Enterprise https://HOST/api/v3.  [default: github.com's]",
 )
+@click.option("--webhooks", is_flag=True, help="Hear GitHub's webhooks, too (docs/github.md).")
 @click.option("--timeout", type=click.IntRange(1), default=180, show_default=True, help="Seconds to wait.")
 @click.option("--dry-run", is_flag=True, help="Print the objects as YAML; ask no cluster, change nothing.")
 @connection_options

@@ -58,7 +58,8 @@ async def _uninstall(
         records = await _list(client, PREVIEWS)
         if projects and not keep:
             caller.streams.data("\n---\n".join(as_yaml(_bare(obj)) for obj in projects))
-        objects = [obj for obj in reversed(installation.objects()) if not (keep and obj["kind"] == _CRD)]
+        everything = installation.objects(webhooks=True)
+        objects = [obj for obj in reversed(everything) if not (keep and obj["kind"] == _CRD)]
         removed: list[str] = []
         processes = [obj for obj in objects if obj["kind"] == "Deployment"]
         rest = [obj for obj in objects if obj["kind"] != "Deployment"]

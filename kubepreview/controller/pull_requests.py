@@ -42,11 +42,12 @@ _HELD: Final = f"so many would be closed at once that somebody should look first
 
 
 class _Attempt(Struct, frozen=True, order=True):
-    """When it was read last, of this process's clock, and which version of its spec that was for."""
+    """When it was read last, by this process's clock, for which version of its spec and which hint."""
 
     at: float = -1.0
     uid: str = ""
     generation: int = 0
+    hint: str = ""
 
 
 class PullRequests:
@@ -86,7 +87,7 @@ class PullRequests:
         for key, known in sorted(self._due(), key=lambda each: self._attempt(each[0])):
             if self._now() - began > _AT_A_TIME_S:
                 return  # what was read is acted upon; the others go first the next time
-            self._attempts[key] = _Attempt(self._now(), known.metadata.uid, known.metadata.generation)
+            self._attempts[key] = _Attempt(self._now(), *self._occasion(key, known))
             try:
                 result = await self._read(self._ref(key, known))
             except KubepreviewError as error:
@@ -201,9 +202,14 @@ class PullRequests:
     def _due(self) -> Iterator[tuple[Key, KnownPreview]]:
         for key, known in self._open():
             last = self._attempt(key)
-            is_news = (last.uid, last.generation) != (known.metadata.uid, known.metadata.generation)
+            is_news = (last.uid, last.generation, last.hint) != self._occasion(key, known)
             if is_news or self._now() - last.at >= self._interval_s:
                 yield key, known
+
+    def _occasion(self, key: Key, known: KnownPreview) -> tuple[str, int, str]:
+        """Why it is read: another version of its spec, or word from GitHub."""
+        ref = self._ref(key, known)
+        return known.metadata.uid, known.metadata.generation, self._watches.hint(ref.repository, ref.number)
 
     def _attempt(self, key: Key) -> _Attempt:
         return self._attempts.get(key, _Attempt())

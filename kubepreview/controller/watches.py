@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from kubepreview.controller.queue import WorkQueue
-from kubepreview.core import keys
+from kubepreview.core import hints, keys
 from kubepreview.core.model import Slot
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import (
+    CONFIGMAPS,
     DEPLOYMENTS,
     INGRESSES,
     LEASES,
@@ -212,6 +213,28 @@ class KnownProject(Known, frozen=True):
         return self.spec.passive_agents
 
 
+class KnownHints(msgspec.Struct, frozen=True):
+    """Which pull requests GitHub has told of, and by which delivery last."""
+
+    data: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+_KNOWN = msgspec.json.Decoder(Known).decode
+_INGRESS = msgspec.json.Decoder(KnownIngress).decode
+_PROJECT = msgspec.json.Decoder(KnownProject).decode
+
+
+def _hints(cluster: Client) -> Reflector[KnownHints]:
+    return Reflector(
+        cluster,
+        CONFIGMAPS,
+        namespace=keys.SYSTEM_NAMESPACE,
+        fields=f"metadata.name={hints.CONFIG_MAP}",
+        decode=msgspec.json.Decoder(KnownHints).decode,
+        on_change=lambda _: None,
+    )
+
+
 class Watches:
     """The reflectors, joined to the queue."""
 
@@ -221,22 +244,18 @@ class Watches:
         self._owners: dict[tuple[Resource, Key], Key] = {}
         self._hosts: dict[str, Key] = {}
         self._host_of: dict[Key, str] = {}
-        decode = msgspec.json.Decoder(Known).decode
         self.previews: Reflector[KnownPreview] = Reflector(
             cluster, PREVIEWS, decode=msgspec.json.Decoder(KnownPreview).decode, on_change=queue.add
         )
         self.projects: Reflector[KnownProject] = Reflector(
-            cluster,
-            PREVIEW_PROJECTS,
-            decode=msgspec.json.Decoder(KnownProject).decode,
-            on_change=self._project_changed,
+            cluster, PREVIEW_PROJECTS, decode=_PROJECT, on_change=self._project_changed
         )
         self.parts: Mapping[Resource, Reflector[Known]] = {
             resource: Reflector(
                 cluster,
                 resource,
                 labels=f"{keys.MANAGED}=true",
-                decode=msgspec.json.Decoder(KnownIngress).decode if resource == INGRESSES else decode,
+                decode=_INGRESS if resource == INGRESSES else _KNOWN,
                 on_change=self._part_changed(resource),
             )
             for resource in _PARTS
@@ -246,13 +265,15 @@ class Watches:
             LEASES,
             namespace=keys.GATEWAY_NAMESPACE,
             labels=f"{keys.MANAGED}=true",
-            decode=decode,
+            decode=_KNOWN,
             on_change=self._knocked,
         )
+        self._hints = _hints(cluster)
         self._by_resource: Mapping[Resource, Reflector[Any]] = {
             PREVIEWS: self.previews,
             PREVIEW_PROJECTS: self.projects,
             LEASES: self.knocks,
+            CONFIGMAPS: self._hints,
             **self.parts,
         }
 
@@ -260,6 +281,11 @@ class Watches:
     def all(self) -> tuple[Reflector[Any], ...]:
         """Every reflector, to be run for as long as the process lives."""
         return tuple(self._by_resource.values())
+
+    def hint(self, repository: str, number: int) -> str:
+        """By which delivery GitHub told of this pull request last; empty for none."""
+        found = self._hints.store.get((keys.SYSTEM_NAMESPACE, hints.CONFIG_MAP))
+        return found.data.get(hints.Hint(repository, number).key, "") if found else ""
 
     def preview_at(self, host: str) -> Key | None:
         """The preview that visitors of this host come to, whether it is awake or not."""

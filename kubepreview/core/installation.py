@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kubepreview import __version__
-from kubepreview.core import approvals, crd, gateway_objects, keys, kinds, policies
+from kubepreview.core import approvals, crd, gateway_objects, hints, keys, kinds, policies, webhook_objects
 from kubepreview.core.own_objects import (
     PART_OF,
     RBAC,
@@ -38,7 +38,12 @@ _WRITE: Final = ("get", "list", "create", "patch", "update", "delete")
 
 
 def objects(
-    image: str = DEFAULT_IMAGE, *, replicas: int = 1, max_previews: int = 0, github_api: str = ""
+    image: str = DEFAULT_IMAGE,
+    *,
+    replicas: int = 1,
+    max_previews: int = 0,
+    github_api: str = "",
+    webhooks: bool = False,
 ) -> tuple[Object, ...]:
     """Everything, in the order of application; removed in the reverse."""
     return tuple(
@@ -59,6 +64,7 @@ def objects(
             *_rights_at_home(),
             _metrics_service(),
             *gateway_objects.objects(image),
+            *(webhook_objects.objects(image) if webhooks else ()),
             deployment(image, replicas, max_previews, github_api),
         )
     )
@@ -146,6 +152,7 @@ def _rights_at_home() -> tuple[Object, Object]:
         rule("coordination.k8s.io", ["leases"], ("get", "create", "update", "patch")),
         rule("", ["configmaps"], ("create",)),
         {**rule("", ["configmaps"], ("get", "patch")), "resourceNames": [keys.BRAKE]},
+        {**rule("", ["configmaps"], _READ), "resourceNames": [hints.CONFIG_MAP]},
     ]
     holder = account_ref(keys.CONTROLLER, keys.SYSTEM_NAMESPACE)
     return role_and_binding(keys.CONTROLLER, keys.SYSTEM_NAMESPACE, rules, holder)

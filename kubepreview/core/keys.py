@@ -51,6 +51,8 @@ GATEWAY: Final = "kubepreview-gateway"
 BRAKE: Final = "kubepreview-brake"
 # There, too: the token with which pull requests are read, in a Secret that the platform team makes.
 GITHUB_SECRET: Final = "kubepreview-github"  # noqa: S105 — its name
+# What hears GitHub's webhooks, and the hints that it writes there.
+WEBHOOK: Final = "kubepreview-webhook"
 PRIORITY_CLASS: Final = "kubepreview"
 # In every preview's namespace: the identity under which the pull request's objects are applied.
 DEPLOYER: Final = "kubepreview-deployer"

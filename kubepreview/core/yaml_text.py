@@ -13,8 +13,9 @@ _WORDS_OF_YAML: Final = frozenset({"true", "false", "yes", "no", "on", "off", "n
 
 def scalar(value: str) -> str:
     """The word."""
-    is_plain = _PLAIN.fullmatch(value.replace(" ", "")) and value.lower() not in _WORDS_OF_YAML
-    return value if is_plain or value == "." else _quoted(value)
+    is_word = _PLAIN.fullmatch(value.replace(" ", "")) and value.lower() not in _WORDS_OF_YAML
+    is_plain = value == "." or (is_word and value == value.strip())
+    return value if is_plain else _quoted(value)
 
 
 def _quoted(value: str) -> str:

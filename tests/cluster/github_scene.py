@@ -81,8 +81,10 @@ class Scene:
 
 
 @asynccontextmanager
-async def staged(team: Team, folder: Path, *, token: str = TOKEN) -> AsyncIterator[Scene]:
-    """The controller inside rests, and the one outside asks the stand-in every second."""
+async def staged(
+    team: Team, folder: Path, *, token: str = TOKEN, interval_s: float = 1
+) -> AsyncIterator[Scene]:
+    """The controller inside rests, and the one outside asks the stand-in."""
     (folder / "github").mkdir()
     (folder / "github" / "token").write_text(token)
     with standin.serving() as github:
@@ -92,6 +94,6 @@ async def staged(team: Team, folder: Path, *, token: str = TOKEN) -> AsyncIterat
             behind_a_proxy(team, "reader", folder) as (_, controller),
         ):
             asking = (f"--github-api={github.url}", f"--github-folder={folder / 'github'}")
-            controller.flags = (*asking, "--github-interval=1")
+            controller.flags = (*asking, f"--github-interval={interval_s}")
             async with controller.running():
                 yield Scene(team, client, github, controller)

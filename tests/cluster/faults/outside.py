@@ -94,10 +94,10 @@ def apiserver(team: Team) -> Credentials:
     return Credentials(server=admin.server, ca_data=admin.ca_data, tls_server_name=admin.tls_server_name)
 
 
-def kubeconfig(team: Team, proxy: FaultProxy, folder: Path) -> Path:
-    """The controller's own account, by way of the proxy."""
-    token = kubectl(team.cluster, "create", "token", keys.CONTROLLER, _SYSTEM, "--duration=12h").strip()
-    path = folder / f"outside-{proxy.port}.kubeconfig"
+def kubeconfig(team: Team, proxy: FaultProxy, folder: Path, *, account: str = keys.CONTROLLER) -> Path:
+    """A process's own account, by way of the proxy."""
+    token = kubectl(team.cluster, "create", "token", account, _SYSTEM, "--duration=12h").strip()
+    path = folder / f"outside-{account}-{proxy.port}.kubeconfig"
     path.write_text(yaml.safe_dump(_kubeconfig(f"http://127.0.0.1:{proxy.port}", token)))
     path.chmod(0o600)
     return path

@@ -1,0 +1,1 @@
+"""The process that hears GitHub's webhooks, against a real apiserver."""
