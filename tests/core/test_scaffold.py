@@ -199,3 +199,30 @@ def test_whatever_the_names_the_text_is_a_configuration(
     facts = Facts(folder=folder, kustomizations=tuple(paths), objects=(service("shop", *ports),))
 
     assert written(facts).manifests.kustomize in paths
+
+
+def test_images_are_pushed_in_lower_case() -> None:
+    """A registry takes no other; GitHub's names may have any."""
+    mixed = replace(PLAIN, repository="Acme/Shop")
+    (build,) = scaffold.choices(mixed, "f" * 40).builds
+
+    assert build.pushed == "ghcr.io/acme/shop"
+    assert build.dockerfile == "Dockerfile"
+
+
+def test_each_image_has_the_dockerfile_of_its_name() -> None:
+    """Of several; and what GitHub would take for an expression is no name of a file."""
+    files = ("Dockerfile", "worker/Dockerfile", "${{ github.token }}/Dockerfile")
+    several = replace(
+        PLAIN,
+        dockerfiles=files,
+        objects=(workload("ghcr.io/acme/shop:1"), workload("ghcr.io/acme/worker:1", file="k8s/worker.yaml")),
+    )
+    builds = scaffold.choices(several, "f" * 40).builds
+
+    assert [(each.name, each.pushed, each.dockerfile) for each in builds] == [
+        ("ghcr.io/acme/shop", "ghcr.io/acme/shop/shop", "Dockerfile"),
+        ("ghcr.io/acme/worker", "ghcr.io/acme/shop/worker", "worker/Dockerfile"),
+    ]
+    only = replace(PLAIN, dockerfiles=("${{ github.token }}/Dockerfile",))
+    assert scaffold.choices(only, "f" * 40).builds == ()
