@@ -32,6 +32,7 @@ _MAX_DEPTH = 8
 _MAX_MANIFEST_BYTES = 256 * 1024
 _REMOTE = re.compile(r"[:/]([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+?)(?:\.git)?/?")
 _GIT_TIMEOUT_S = 10
+_PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9][A-Za-z0-9._-]*)+")
 
 
 @click.command()
@@ -42,8 +43,14 @@ _GIT_TIMEOUT_S = 10
     metavar="SHA",
     help="The commit of our action that the workflow uses.  [default: that of this kubepreview]",
 )
+@click.option(
+    "--registry",
+    default="",
+    metavar="HOST/PATH",
+    help="Where the workflow pushes images; several get their names added.  [default: ghcr.io/OWNER/NAME]",
+)
 @click.pass_obj
-def init(caller: Caller, /, *, force: bool, dry_run: bool, action_commit: str | None) -> None:
+def init(caller: Caller, /, *, force: bool, dry_run: bool, action_commit: str | None, registry: str) -> None:
     """Write .github/preview.yml and a workflow for this repository, with each line explained.
 
     Looks for Dockerfiles, kustomizations, Helm charts, manifests and a test. Nothing is sent anywhere.
@@ -57,7 +64,7 @@ def init(caller: Caller, /, *, force: bool, dry_run: bool, action_commit: str | 
     config_file.parse(text, config.FILE_NAMES[0])
     texts = {there or root / config.FILE_NAMES[0]: text}
     if action := _action(action_commit):
-        texts[root / workflow.FILE] = workflow.text(scaffold.choices(facts, action))
+        texts[root / workflow.FILE] = workflow.text(scaffold.choices(facts, action, _place(registry)))
     for line in _seen(facts):
         caller.streams.talk(line)
     if dry_run:
@@ -72,6 +79,14 @@ def init(caller: Caller, /, *, force: bool, dry_run: bool, action_commit: str | 
     caller.streams.talk(
         "Next: read it through, then `kubepreview render` shows what a preview would be made of"
     )
+
+
+def _place(registry: str) -> str:
+    if registry and not _PLACE.fullmatch(registry):
+        raise InvalidInput(
+            f"--registry: {registry!r} is no place for an image", hint="give it as HOST/PATH, without a tag"
+        )
+    return registry
 
 
 def _write(caller: Caller, path: Path, text: str, *, force: bool) -> None:

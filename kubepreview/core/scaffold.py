@@ -15,7 +15,7 @@ from kubepreview.core import config, kinds
 from kubepreview.core.images import Reference
 from kubepreview.core.kinds import as_mapping
 from kubepreview.core.wire import Object
-from kubepreview.core.workflow import Build, Choices
+from kubepreview.core.workflow import GITHUBS_REGISTRY, Build, Choices
 from kubepreview.core.yaml_text import scalar
 from kubepreview.errors import InvalidInput
 
@@ -67,19 +67,25 @@ def text(facts: Facts) -> str:
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def choices(facts: Facts, action: str) -> Choices:
-    """What the workflow is made of. `action`: the commit of our action."""
+def choices(facts: Facts, action: str, pushed_to: str = "") -> Choices:
+    """What the workflow is made of.
+
+    `action`: the commit of our action. `pushed_to`: where images go; GitHub's own registry if left out.
+    """
     project = _project(facts)
     # Two braces after a dollar are an expression to GitHub, and no name of a file.
     files = tuple(path for path in facts.dockerfiles if "${{" not in path)
     names = _built_images(facts, project) if files else ()
-    registry = f"ghcr.io/{facts.repository or 'OWNER/NAME'}".lower()
+    place = (pushed_to or f"{GITHUBS_REGISTRY}/{facts.repository or 'OWNER/NAME'}").lower()
     suffixes = {name: f"/{name.rpartition('/')[2]}" if len(names) > 1 else "" for name in names}
     builds = tuple(
-        Build(name=name, pushed=registry + suffix.lower(), dockerfile=_dockerfile(files, name))
+        Build(name=name, pushed=place + suffix.lower(), dockerfile=_dockerfile(files, name))
         for name, suffix in suffixes.items()
     )
-    return Choices(project=project, action=action, builds=builds, has_test=bool(facts.tests))
+    registry = place.partition("/")[0]
+    return Choices(
+        project=project, action=action, builds=builds, registry=registry, has_test=bool(facts.tests)
+    )
 
 
 def _dockerfile(files: Sequence[str], image: str) -> str:

@@ -17,6 +17,7 @@ FILE: Final = ".github/workflows/preview.yml"
 KUBECONFIG_SECRET: Final = "PREVIEW_KUBECONFIG"  # noqa: S105 — its name
 ACTION: Final = "kubepreview/kubepreview"
 ENVIRONMENT: Final = "previews"
+GITHUBS_REGISTRY: Final = "ghcr.io"
 
 _CHECKOUT: Final = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 _BUILDX: Final = "docker/setup-buildx-action@d7f5e7f509e45cec5c76c4d5afdd7de93d0b3df5 # v4.1.0"
@@ -36,11 +37,15 @@ class Build(Struct, frozen=True, kw_only=True):
 
 
 class Choices(Struct, frozen=True, kw_only=True):
-    """What differs from one repository to another. `action`: the commit of our action."""
+    """What differs from one repository to another.
+
+    `action`: the commit of our action. `registry`: the host that images are pushed to.
+    """
 
     project: str
     action: str
     builds: Sequence[Build] = ()
+    registry: str = GITHUBS_REGISTRY
     has_test: bool = False
 
 
@@ -82,7 +87,7 @@ def _deploy(choices: Choices) -> Iterator[str]:
         "      cancel-in-progress: true",
         "    permissions:",
         "      contents: read",
-        *(("      packages: write # the images of the preview",) if choices.builds else ()),
+        *(("      packages: write # the images of the preview",) if _pushes_to_github(choices) else ()),
         "    steps:",
         "      - name: Check out the pull request's own commit",
         f"        uses: {_CHECKOUT}",
@@ -91,13 +96,18 @@ def _deploy(choices: Choices) -> Iterator[str]:
         "          persist-credentials: false",
         "",
     )
-    yield from _builds(choices.builds)
+    yield from _builds(choices)
     yield from _up(choices)
 
 
-def _builds(builds: Sequence[Build]) -> Iterator[str]:
-    if not builds:
+def _pushes_to_github(choices: Choices) -> bool:
+    return bool(choices.builds) and choices.registry == GITHUBS_REGISTRY
+
+
+def _builds(choices: Choices) -> Iterator[str]:
+    if not choices.builds:
         return
+    is_githubs = _pushes_to_github(choices)
     yield from (
         "      - name: Set up the builder",
         f"        uses: {_BUILDX}",
@@ -105,12 +115,12 @@ def _builds(builds: Sequence[Build]) -> Iterator[str]:
         "      - name: Log in to the registry",
         f"        uses: {_LOGIN}",
         "        with:",
-        "          registry: ghcr.io",
-        "          username: ${{ github.actor }}",
-        "          password: ${{ github.token }}",
+        f"          registry: {choices.registry}",
+        f"          username: ${{{{ {'github.actor' if is_githubs else 'secrets.REGISTRY_USERNAME'} }}}}",
+        f"          password: ${{{{ {'github.token' if is_githubs else 'secrets.REGISTRY_PASSWORD'} }}}}",
         "",
     )
-    for index, build in enumerate(builds, 1):
+    for index, build in enumerate(choices.builds, 1):
         yield from (
             f"      - name: {scalar(f'Build {build.name}')}",
             f"        id: build-{index}",

@@ -24,6 +24,7 @@ _OTHER = Build(name="ghcr.io/acme/b", pushed="ghcr.io/acme/shop/b", dockerfile="
 _CHOICES: Final = {
     "one image and a test": Choices(project="shop", action=_ACTION, builds=(_ONE,), has_test=True),
     "two images": Choices(project="shop", action=_ACTION, builds=(_ONE, _OTHER)),
+    "another registry": Choices(project="shop", action=_ACTION, builds=(_ONE,), registry="r.example.com"),
     "no image": Choices(project="shop", action=_ACTION),
 }
 
@@ -97,6 +98,7 @@ def test_a_job_has_the_rights_that_it_needs() -> None:
     """To read the source and to push images; to close, none at all."""
     assert _jobs(_CHOICES["no image"])["deploy"]["permissions"] == {"contents": "read"}
     assert _jobs(_CHOICES["two images"])["deploy"]["permissions"] == {"contents": "read", "packages": "write"}
+    assert _jobs(_CHOICES["another registry"])["deploy"]["permissions"] == {"contents": "read"}
     assert _jobs(_CHOICES["two images"])["close"]["permissions"] == {}
 
 

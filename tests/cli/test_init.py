@@ -21,6 +21,15 @@ metadata: {name: shop}
 spec:
   ports: [{port: 80}]
 """
+_WORKLOAD = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec:
+  template:
+    spec:
+      containers: [{name: shop, image: shop}]
+"""
 
 
 @pytest.fixture
@@ -82,6 +91,18 @@ def test_it_writes_the_workflow_that_uses_this_very_commit(repository: Path) -> 
     assert f"uses: kubepreview/kubepreview@{'f' * 40} " in given
     assert refused.code == 2
     assert not target.exists()
+
+
+def test_images_go_where_it_is_said(repository: Path) -> None:
+    """With a login of that registry's; what is no place is told."""
+    (repository / "k8s/web.yaml").write_text(_WORKLOAD)
+    ended = _init(repository, "--dry-run", "--registry", "r.example.com:5000/acme/shop")
+    wrong = _init(repository, "--dry-run", "--registry", "https://r.example.com/shop:1")
+
+    assert "tags: r.example.com:5000/acme/shop:pr-" in ended.out
+    assert "registry: r.example.com:5000\n" in ended.out
+    assert "secrets.REGISTRY_PASSWORD" in ended.out
+    assert wrong.code == 2
 
 
 def test_a_workflow_that_is_there_stays(repository: Path) -> None:
