@@ -127,7 +127,7 @@ class Feedback:
             subject.sayings[name].draft = draft
         else:
             posted = getattr(preview.status.feedback or Recorded(), name.lower()) or Posted()
-            subject.sayings[name] = Saying(posted, draft)
+            subject.sayings[name] = Saying.begun(posted, draft, self._now())
 
     async def _write_next(self, tools: Tools) -> None:
         """The one that has said nothing for the longest time, if one is due."""

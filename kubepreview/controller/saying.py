@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
@@ -32,6 +32,12 @@ class Saying:
     unsure_until: float = 0.0
     backoff: Backoff = field(default_factory=lambda: Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S))
 
+    @classmethod
+    def begun(cls, posted: Posted, draft: Draft, now: float) -> Self:
+        """As another process has left it: what it said in the main counts as just said."""
+        written = Written(gist=posted.gist, at=now, since=now) if posted.digest else None
+        return cls(posted, draft, written)
+
     @property
     def last_at(self) -> float:
         """When something was written last; for one that never was, before all others."""
@@ -50,7 +56,7 @@ class Saying:
         is_same = self.written is not None and self.written.gist == self.draft.gist
         since = self.written.since if self.written and is_same else now
         self.written = Written(gist=self.draft.gist, at=now, since=since)
-        self.posted = Posted(id=known, sha=self.draft.sha, digest=self.draft.digest)
+        self.posted = Posted(id=known, sha=self.draft.sha, digest=self.draft.digest, gist=self.draft.gist)
         self.backoff.reset()
 
     def failed(self, error: KubepreviewError, now: float) -> float:

@@ -269,6 +269,7 @@ class Posted(Wire, frozen=True, kw_only=True):
     id: Annotated[int, Meta(description="By which GitHub knows it; 0 while nothing stands there.")] = 0
     sha: Annotated[str, Meta(max_length=64, description="The commit that it is about.")] = ""
     digest: Annotated[str, Meta(max_length=64, description="Of what was written.")] = ""
+    gist: Annotated[str, Meta(max_length=64, description="Of what it said in the main.")] = ""
     problem: Annotated[str, Meta(max_length=1024, description="Why what is known is not written.")] = ""
 
 

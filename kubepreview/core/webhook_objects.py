@@ -32,6 +32,7 @@ def objects(image: str) -> tuple[Object, ...]:
     account = account_ref(keys.WEBHOOK, space)
     hints_only = {**rule("", ["configmaps"], ("get", "patch")), "resourceNames": [hints.CONFIG_MAP]}
     return (
+        hints.config_map({}),
         own_account(keys.WEBHOOK, space),
         *role_and_binding(keys.WEBHOOK, space, [hints_only], account),
         {

@@ -1,4 +1,4 @@
-"""Programs that read workflows, built from Go modules that are pinned beside this file."""
+"""Programs that read and run workflows, built from Go modules that are pinned beside this file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from kubepreview.localcluster import command, toolchain
 
 _SOURCE: Final = Path(__file__).with_name("go")
 _ACTIONLINT: Final = "github.com/rhysd/actionlint/cmd/actionlint"
+_ACT: Final = "github.com/nektos/act"
 _TIMEOUT_S: Final = 600
 
 
 async def actionlint() -> Path:
     """The linter of workflows, built the first time."""
     return await _built(_ACTIONLINT)
+
+
+async def act() -> Path:
+    """The runner of workflows, built the first time, which takes a minute or two."""
+    return await _built(_ACT)
 
 
 async def _built(package: str) -> Path:

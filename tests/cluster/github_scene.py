@@ -84,7 +84,9 @@ class Scene:
 async def staged(
     team: Team, folder: Path, *, token: str = TOKEN, interval_s: float = 1
 ) -> AsyncIterator[Scene]:
-    """The controller inside rests, and the one outside asks the stand-in."""
+    """The controller inside rests, and the one outside asks the stand-in, and the ingress by its address."""
+    host, port = team.cluster.ingress
+    team.decide(route={"address": f"{host}:{port}"})
     (folder / "github").mkdir()
     (folder / "github" / "token").write_text(token)
     with standin.serving() as github:

@@ -6,6 +6,7 @@ The controller is the real one, outside of the cluster, where it reaches the Git
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ async def _strangers_change_nothing(scene: Scene) -> None:
     await _say(scene, approve, Account("ada[bot]", 405))
     await _say(scene, f"> {approve}")
     edited = scene.github.say(_REPOSITORY, _NUMBER, _ADA, "nice")
-    edited.edit(approve, edited.updated_at.replace(year=edited.updated_at.year + 1))
+    edited.edit(approve, edited.updated_at + dt.timedelta(seconds=1))
     asked = f"/repos/{_REPOSITORY}/collaborators/reader/permission"
 
     async def was_asked_about() -> bool | None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from kubepreview.core import hints, keys, webhook_objects
+from kubepreview.core import keys, webhook_objects
 from kubepreview.kube.wait import wait_until
 from tests.cluster.faults import outside
 from tests.cluster.faults.scene import behind_a_proxy
@@ -88,5 +88,4 @@ async def test_a_close_is_seen_as_soon_as_github_tells_of_it(hinted: Team, tmp_p
         await wait_until(delivered, what="the delivery is believed", timeout_s=60)
         await scene.until(_NUMBER, "False", "Closed", "Ready")
 
-    kubectl(hinted.cluster, "delete", "configmap", hints.CONFIG_MAP, f"--namespace={keys.SYSTEM_NAMESPACE}")
     await asyncio.to_thread(hinted.leave_project)
