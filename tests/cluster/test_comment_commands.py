@@ -5,8 +5,8 @@ The controller is the real one, outside of the cluster, where it reaches the Git
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,9 +23,11 @@ _ADA = Account("ada", 404)
 
 
 @pytest.fixture(scope="module")
-def commanded(team: Team) -> Team:
+def commanded(team: Team) -> Iterator[Team]:
     """A project of its own, which has previews of forks."""
-    return team.with_project(_PROJECT, "--forks=Approved")
+    commanded = team.with_project(_PROJECT, "--forks=Approved")
+    yield commanded
+    commanded.leave_project()
 
 
 async def _say(scene: Scene, line: str, author: Account = _ADA) -> None:
@@ -81,7 +83,6 @@ async def test_a_comment_of_somebody_who_may_is_done_and_answered(commanded: Tea
     assert all(
         len(_answers(scene, line)) == 1 for line in ("/preview sleep", "/preview wake", "/preview down")
     )
-    await asyncio.to_thread(commanded.leave_project)
 
 
 async def _strangers_change_nothing(scene: Scene) -> None:

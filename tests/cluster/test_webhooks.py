@@ -37,7 +37,9 @@ _SECRET = b"only GitHub knows it"
 def hinted(team: Team) -> Iterator[Team]:
     """A project, in a cluster that may hear webhooks for as long."""
     team.type("install", "--webhooks").done()
-    yield team.with_project(_PROJECT)
+    hinted = team.with_project(_PROJECT)
+    yield hinted
+    hinted.leave_project()
     for obj in webhook_objects.objects(""):
         space = obj["metadata"].get("namespace", "default")
         kubectl(team.cluster, "delete", obj["kind"], obj["metadata"]["name"], f"--namespace={space}")
@@ -87,5 +89,3 @@ async def test_a_close_is_seen_as_soon_as_github_tells_of_it(hinted: Team, tmp_p
 
         await wait_until(delivered, what="the delivery is believed", timeout_s=60)
         await scene.until(_NUMBER, "False", "Closed", "Ready")
-
-    await asyncio.to_thread(hinted.leave_project)

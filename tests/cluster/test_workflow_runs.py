@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,15 +98,15 @@ class _Repository:
         words += ["--platform=ubuntu-24.04=-self-hosted", f"--secret={workflow.KUBECONFIG_SECRET}"]
         words += ["--secret=REGISTRY_USERNAME", "--secret=REGISTRY_PASSWORD"]
         words += [f"--local-repository={what}" for what in self._local()]
-        log = (self.root.parent / f"run-{len(self.events)}.log").open("w")
-        return await asyncio.create_subprocess_exec(
-            *(str(self.program), "pull_request", *words),
-            cwd=self.root,
-            env=self.environ,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        with (self.root.parent / f"run-{len(self.events)}.log").open("w") as log:
+            return await asyncio.create_subprocess_exec(
+                *(str(self.program), "pull_request", *words),
+                cwd=self.root,
+                env=self.environ,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     async def run(self, action: str, **how: bool) -> int:
         """A whole run; its exit code."""
@@ -122,19 +122,31 @@ class _Repository:
     def _local(self) -> list[str]:
         text = (self.root / workflow.FILE).read_text()
         others = [f"{uses}={_SEAM / name}" for uses, name in dict(_USES.findall(text)).items()]
-        return [f"{workflow.ACTION}@{own_commit.find()}={_ROOT}", *others]
+        return [f"{workflow.ACTION}@{own_commit.find()}={self.root.parent / 'action'}", *others]
 
 
 @pytest.fixture(scope="module")
-def flowing(team: Team) -> Team:
+def flowing(team: Team) -> Iterator[Team]:
     """A project of its own, with the example's path that tells the commit."""
-    return team.with_project(_PROJECT)
+    flowing = team.with_project(_PROJECT)
+    yield flowing
+    flowing.leave_project()
+
+
+def _published(target: Path) -> None:
+    """The action as it would be fetched: the files of this source, and nothing that lies beside them."""
+    listing = ["git", "-C", str(_ROOT), "ls-files", "-z", "action.yml", "kubepreview", "requirements"]
+    listed = subprocess.run(listing, check=True, capture_output=True, text=True)  # noqa: S603 - our own words
+    for name in filter(None, listed.stdout.split("\0")):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(_ROOT / name, target / name)
 
 
 @asynccontextmanager
 async def _repository(team: Team, folder: Path) -> AsyncIterator[_Repository]:
     root = folder / "rapidrar"
     shutil.copytree(EXAMPLE, root)
+    _published(folder / "action")
     program = await act()
     registry = f"{team.cluster.registry}/rapidrar"
     environ = {
@@ -144,11 +156,13 @@ async def _repository(team: Team, folder: Path) -> AsyncIterator[_Repository]:
         "XDG_STATE_HOME": str(team.cluster.kubeconfig.parents[2]),
         "SEAM_KUBEPREVIEW": str(Path(sys.executable).with_name("kubepreview")),
         "SEAM_CLUSTER": team.cluster.name,
+        "SEAM_SOURCE": str(root),
         "REGISTRY_USERNAME": "anybody",
         "REGISTRY_PASSWORD": "anything",
-        workflow.KUBECONFIG_SECRET: team.type("project", "ci-kubeconfig", _PROJECT).done(),
     }
     async with staged(team, folder) as scene:
+        kubeconfig = await scene.type("project", "ci-kubeconfig", _PROJECT)
+        environ[workflow.KUBECONFIG_SECRET] = kubeconfig.done()
         repository = _Repository(root, program, scene, environ)
         repository.git("init", "--quiet", "--initial-branch=main")
         repository.git("remote", "add", "origin", f"https://github.com/acme/{_PROJECT}.git")
@@ -182,7 +196,6 @@ async def test_a_pull_requests_whole_life_runs_through_the_workflow(flowing: Tea
         await _says(repository, "closed", "seen gone at")
 
     assert not (tmp_path / "pwned").exists()
-    await asyncio.to_thread(flowing.leave_project)
 
 
 async def _what_fails_fails_and_harms_nothing(repository: _Repository, served: str) -> None:
