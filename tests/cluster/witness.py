@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -71,14 +71,23 @@ class Witness:
     def unguarded(self) -> list[str]:
         """Objects of pull requests that were created while a guard was not there, and guards lost early."""
         found = []
-        for each in sorted(self.seen, key=lambda one: one.at):
+        in_order = sorted(self.seen, key=lambda one: one.at)
+        # By their objects: in hours there are a hundred thousand writes.
+        histories: dict[tuple[str, str, str], list[Seen]] = defaultdict(list)
+        for each in in_order:
+            histories[each.kind, each.space, each.name].append(each)
+        for each in in_order:
             if each.type == "ADDED" and each.origin == keys.ORIGIN_PULL_REQUEST:
                 found += [
                     f"{each.space}: {each.kind}/{each.name} without {kind}/{name}"
                     for kind, name in _GUARDS
-                    if not self._is_there(kind, each.space, name, each.at)
+                    if not _is_there(histories[kind, each.space, name], each.at)
                 ]
-            if each.type == "DELETED" and (each.kind, each.name) in _GUARDS and not self._is_ending(each):
+            if (
+                each.type == "DELETED"
+                and (each.kind, each.name) in _GUARDS
+                and not _is_ending(histories["Namespace", "", each.space], each.at)
+            ):
                 found.append(f"{each.space}: {each.kind}/{each.name} was deleted before its namespace")
         return found
 
@@ -92,22 +101,16 @@ class Witness:
             f"{'/'.join(what)}: {count} times" for what, count in kinds.items() if count > most[what[1]]
         ]
 
-    def _is_there(self, kind: str, space: str, name: str, at: int) -> bool:
-        before = [
-            each
-            for each in self.seen
-            if (each.kind, each.space, each.name) == (kind, space, name) and each.at < at
-        ]
-        return bool(before) and max(before, key=lambda each: each.at).type != "DELETED"
 
-    def _is_ending(self, deleted: Seen) -> bool:
-        return any(
-            each.kind == "Namespace"
-            and each.name == deleted.space
-            and each.is_terminating
-            and each.at < deleted.at
-            for each in self.seen
-        )
+def _is_there(history: Sequence[Seen], at: int) -> bool:
+    """Whether the object of this history was there just before."""
+    before = [each for each in history if each.at < at]
+    return bool(before) and before[-1].type != "DELETED"
+
+
+def _is_ending(history: Sequence[Seen], at: int) -> bool:
+    """Whether the namespace of this history was to go before."""
+    return any(each.is_terminating and each.at < at for each in history)
 
 
 @contextmanager
