@@ -341,6 +341,9 @@ def test_a_job_of_github_actions_needs_no_words(team: Team) -> None:
         "author": "ada",
         "url": f"https://github.com/acme/rapidrar/pull/{_EVENT}",
         "fromFork": False,
+        "draft": False,
+        "labels": [],
+        "base": "main",
     }
     assert spec["revision"]["sha"] == _COMMIT
     assert (answer[0], json.loads(answer[1])["sha"]) == (200, _COMMIT)
