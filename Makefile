@@ -14,6 +14,8 @@ FAULTS := tests/cluster/faults
 BESIDE := $(FAULTS) $(patsubst %,tests/cluster/test_%.py,demo gateway visits connections evidence)
 LONG := $(FAULTS)/test_etcd.py
 LIFE := tests/cluster/test_localcluster_life.py
+# A runner, an image build and an installation for each of nine jobs: beside others it would keep them from the processor.
+RUNS := tests/cluster/test_workflow_runs.py
 # The tests that are named nowhere else below: a new folder is run without being listed.
 ROOMS = $(filter-out tests/core tests/house tests/cluster tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
 
@@ -39,7 +41,7 @@ test: setup ## Check and test everything, on a real Kubernetes node.
 # A node's tests wait for pods most of their time, so that a second node and the tests of single rooms run beside
 # them, and speak at the end.
 test-cluster:
-	@$(BIN)/pytest --durations=15 $(addprefix --ignore=,$(BESIDE) $(LIFE)) tests/cluster
+	@$(BIN)/pytest --durations=15 $(addprefix --ignore=,$(BESIDE) $(LIFE) $(RUNS)) tests/cluster
 
 test-beside:
 	@log=$$(mktemp) && trap 'cat "$$log"; rm "$$log"' EXIT && \
@@ -47,6 +49,7 @@ test-beside:
 
 # Alone: whatever else begins or ends beside them would be taken for theirs.
 test-life:
+	@$(BIN)/pytest --durations=5 $(RUNS)
 	@$(BIN)/pytest --durations=5 $(LIFE)
 
 test-faults: programs ## Kill the controller at each of its requests, a thousand times more, and so on (hours).

@@ -13,6 +13,8 @@ from kubepreview.core import keys
 from tests.cli.conftest import IMAGE, Cluster
 from tests.commands import Ended, kubepreview
 
+# What the apiserver puts where nothing was said.
+_PLAIN = {"number": 7, "fromFork": False, "draft": False, "labels": []}
 SHA, LATER_SHA = "a" * 40, "b" * 40
 EARLY, TIME, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"
 
@@ -143,11 +145,11 @@ def test_a_person_at_a_terminal_declares_what_is_now(run: Commands, cluster: Clu
 def test_up_owns_what_it_writes(run: Commands, cluster: Cluster, scope: str) -> None:
     """Server-side apply under one manager: a title that is no longer given is gone."""
     run("up", "7", "--sha", SHA, "--observed-at", TIME, "--image", IMAGE, "--title", "Old", "--no-wait")
-    assert cluster.get(scope, 7)["spec"]["pullRequest"] == {"number": 7, "title": "Old", "fromFork": False}
+    assert cluster.get(scope, 7)["spec"]["pullRequest"] == {**_PLAIN, "title": "Old"}
 
     run.up(at=LATER)
 
-    assert cluster.get(scope, 7)["spec"]["pullRequest"] == {"number": 7, "fromFork": False}
+    assert cluster.get(scope, 7)["spec"]["pullRequest"] == _PLAIN
     managers = [entry["manager"] for entry in cluster.get(scope, 7)["metadata"]["managedFields"]]
     assert managers == [keys.CLI_MANAGER]
 
@@ -192,11 +194,10 @@ def test_in_github_actions_the_event_says_it_all(
     spec = cluster.get(scope, 7)["spec"]
     assert spec["revision"] == {"sha": SHA, "observedAt": TIME}
     assert spec["pullRequest"] == {
-        "number": 7,
+        **_PLAIN,
         "title": "Read RAR5",
         "author": "ada",
         "url": "https://github.com/acme/rapidrar/pull/7",
-        "fromFork": False,
     }
 
     closed = event_file(tmp_path / "event.json", state="closed", updated_at=LATER)

@@ -143,7 +143,8 @@ def test_a_host_that_was_led_astray_leads_to_the_gateway_again(team: Team, previ
 
     host = "--output=jsonpath={.spec.rules[0].host}"
     eventually(lambda: kubectl(team.cluster, "get", *where, host) == _HOST, "the host is put back")
-    assert _ask(team, {"User-Agent": "curl"})[0] == 200
+    # The ingress follows a moment later.
+    eventually(lambda: _ask(team, {"User-Agent": "curl"})[0] == 200, "a visitor wakes it")
 
 
 def test_no_request_is_lost_when_it_falls_asleep_and_wakes(team: Team, preview: Path) -> None:

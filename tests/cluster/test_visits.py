@@ -132,5 +132,7 @@ def test_without_a_log_whoever_asks_keeps_it_awake(team: Team, preview: Path) ->
     eventually(
         lambda: team.condition(_NUMBER, conditions.ASLEEP)[0] == "True", "it falls asleep", timeout_s=120
     )
+    # While it falls asleep, it is still the preview that answers.
+    eventually(lambda: not team.names("pod", _SPACE), "its pods are gone")
     _visit(team, _PERSON)
     eventually(lambda: team.condition(_NUMBER, conditions.READY)[0] == "True", "it is awake again")
