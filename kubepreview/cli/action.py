@@ -25,7 +25,7 @@ from kubepreview.cli.runner import Runner
 from kubepreview.cli.scope import ScopeOptions, resolve_scope
 from kubepreview.cli.test import test
 from kubepreview.cli.up import up
-from kubepreview.core import comment, conditions
+from kubepreview.core import comment
 from kubepreview.core.model import Preview
 from kubepreview.errors import InvalidInput, KubepreviewError
 
@@ -133,13 +133,10 @@ def _told(caller: Caller, inputs: Inputs, connection: Connection, runner: Runner
     """The preview, told as outputs and summary; where there is none to read, the step's error says why."""
     with suppress(KubepreviewError):
         preview = asyncio.run(_read(caller, inputs, connection))
-        ready = conditions.find(preview.status, conditions.READY)
-        is_ready = bool(ready and ready.status == "True")
         runner.output("url", preview.status.url)
         runner.output("namespace", preview.status.namespace)
         runner.output("revision", preview.spec.revision.sha)
-        is_current = bool(ready and ready.observed_generation == preview.metadata.generation)
-        runner.output("ready", "true" if is_ready and is_current else "false")
+        runner.output("ready", "true" if comment.state(preview) == "ready" else "false")
         runner.summary(comment.comment(preview))
         return preview
     return None

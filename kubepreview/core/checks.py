@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
 
 from kubepreview.core import comment
+from kubepreview.core.comments import App
 from kubepreview.core.feedback import Draft, digest_of
 from kubepreview.core.model import Preview
 
@@ -58,26 +59,25 @@ def creation(draft_: Draft) -> Mapping[str, Any]:
     return {"name": NAME, "head_sha": draft_.sha, **draft_.body}
 
 
-class _App(Struct, frozen=True):
-    id: int = 0
-    client_id: str = ""
+class Run(Struct, frozen=True):
+    """One, as GitHub lists it."""
 
-
-class _Run(Struct, frozen=True):
     id: int
     external_id: str | None = None
-    app: _App | None = None
+    app: App | None = None
 
 
 class _Runs(Struct, frozen=True):
-    check_runs: tuple[_Run, ...]
+    check_runs: tuple[Run, ...]
 
 
-def found(body: bytes, mark: str, app: str) -> tuple[int, ...]:
-    """The ids of those of this preview that this App made. Raises ValueError for anything else than runs."""
-    runs = msgspec.json.decode(body, type=_Runs).check_runs
+def read(body: bytes) -> tuple[Run, ...]:
+    """A list of them. Raises ValueError for anything else."""
+    return msgspec.json.decode(body, type=_Runs).check_runs
+
+
+def ours(listed: Iterable[Run], mark: str, app: str) -> tuple[int, ...]:
+    """The ids of those of this preview that this App made."""
     return tuple(
-        each.id
-        for each in runs
-        if each.external_id == mark and each.app and app in (str(each.app.id), each.app.client_id)
+        each.id for each in listed if each.external_id == mark and each.app and each.app.is_known_as(app)
     )

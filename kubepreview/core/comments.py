@@ -17,10 +17,16 @@ class _User(Struct, frozen=True):
     login: str = ""
 
 
-class _App(Struct, frozen=True):
+class App(Struct, frozen=True):
+    """A GitHub App, as it stands in what it made."""
+
     id: int = 0
     client_id: str = ""
     slug: str = ""
+
+    def is_known_as(self, name: str) -> bool:
+        """Whether this is its id or its client id."""
+        return name in (str(self.id), self.client_id)
 
 
 class Author(Struct, frozen=True, kw_only=True):
@@ -36,7 +42,7 @@ class Author(Struct, frozen=True, kw_only=True):
             return False
         if via is None or not self.app:
             return one.user.id == self.account
-        return self.app in (str(via.id), via.client_id) and one.user.login == f"{via.slug}[bot]"
+        return via.is_known_as(self.app) and one.user.login == f"{via.slug}[bot]"
 
 
 class Comment(Struct, frozen=True):
@@ -45,7 +51,7 @@ class Comment(Struct, frozen=True):
     id: int
     body: str | None = None
     user: _User | None = None
-    performed_via_github_app: _App | None = None
+    performed_via_github_app: App | None = None
 
 
 def read_comments(body: bytes) -> tuple[Comment, ...]:

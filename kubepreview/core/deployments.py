@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -67,14 +67,20 @@ class _Payload(Struct, frozen=True):
     preview: str = ""
 
 
-class _Deployment(Struct, frozen=True):
+class Deployment(Struct, frozen=True):
+    """One, as GitHub lists it."""
+
     id: int
     payload: _Payload | str
 
 
-def found(body: bytes, mark: str) -> tuple[int, ...]:
-    """The ids of those that are ours. Raises ValueError for anything else than a list of deployments."""
-    listed = msgspec.json.decode(body, type=tuple[_Deployment, ...])
+def read(body: bytes) -> tuple[Deployment, ...]:
+    """A list of them. Raises ValueError for anything else."""
+    return msgspec.json.decode(body, type=tuple[Deployment, ...])
+
+
+def ours(listed: Iterable[Deployment], mark: str) -> tuple[int, ...]:
+    """The ids of those that are of this preview."""
     return tuple(each.id for each in listed if each.payload == _Payload(mark))
 
 

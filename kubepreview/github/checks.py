@@ -10,7 +10,7 @@ from kubepreview.core.feedback import Draft
 from kubepreview.core.model import Posted
 from kubepreview.errors import Refused, Unreachable
 from kubepreview.github.client import GitHub
-from kubepreview.github.place import NOT_SURE, Place, check, id_of
+from kubepreview.github.place import NOT_SURE, Place, check, id_of, read
 
 _PERMISSION: Final = "Checks: write"
 
@@ -47,8 +47,5 @@ class Checks:
         words = f"check_name={checks.NAME}&per_page={checks.PER_PAGE}"
         answer = await self._github.get(place.path(f"commits/{draft.sha}/check-runs?{words}"))
         check(answer, HTTPStatus.OK, f"read the check runs of {place}", _PERMISSION)
-        try:
-            found = checks.found(answer.body, place.mark, app)
-        except ValueError as error:
-            raise Unreachable(f"GitHub's answer is no list of check runs: {error}") from error
-        return max(found, default=0)
+        listed = read(answer, checks.read, "list of check runs")
+        return max(checks.ours(listed, place.mark, app), default=0)

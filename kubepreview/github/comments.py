@@ -11,7 +11,7 @@ from kubepreview.core.feedback import Draft
 from kubepreview.core.model import Posted
 from kubepreview.errors import Refused, Unreachable
 from kubepreview.github.client import GitHub
-from kubepreview.github.place import NOT_SURE, Place, check, id_of
+from kubepreview.github.place import NOT_SURE, Place, check, id_of, read
 
 _MOST_PAGES: Final = 30
 _PERMISSION: Final = "Pull requests: write"
@@ -61,10 +61,7 @@ class Comments:
         for page in range(1, _MOST_PAGES + 1):
             answer = await self._github.get(f"{self._all(place)}?per_page={comments.PER_PAGE}&page={page}")
             check(answer, HTTPStatus.OK, f"read the comments on {place}", _PERMISSION)
-            try:
-                listed = comments.read_comments(answer.body)
-            except ValueError as error:
-                raise Unreachable(f"GitHub's answer is no list of comments: {error}") from error
+            listed = read(answer, comments.read_comments, "list of comments")
             found += comments.ours(listed, place.mark, author)
             if len(listed) < comments.PER_PAGE:
                 break

@@ -11,7 +11,7 @@ from kubepreview.core.feedback import Draft
 from kubepreview.core.model import Posted
 from kubepreview.errors import Unreachable
 from kubepreview.github.client import GitHub
-from kubepreview.github.place import NOT_SURE, Place, check, id_of
+from kubepreview.github.place import NOT_SURE, Place, check, id_of, read
 
 _PERMISSION: Final = "Deployments: write"
 
@@ -46,11 +46,8 @@ class Deployments:
         words = urlencode(deployments.search(draft, self._environment(place)))
         answer = await self._github.get(place.path(f"deployments?{words}"))
         check(answer, HTTPStatus.OK, f"read the deployments of {place}", _PERMISSION)
-        try:
-            found = deployments.found(answer.body, place.mark)
-        except ValueError as error:
-            raise Unreachable(f"GitHub's answer is no list of deployments: {error}") from error
-        return max(found, default=0)
+        listed = read(answer, deployments.read, "list of deployments")
+        return max(deployments.ours(listed, place.mark), default=0)
 
     async def _make(self, place: Place, draft: Draft, *, may_make: bool) -> int:
         if not may_make:

@@ -8,9 +8,8 @@ from urllib.parse import quote, urlencode
 
 from kubepreview.core import commands
 from kubepreview.core.commands import Spoken
-from kubepreview.errors import Unreachable
 from kubepreview.github.client import GitHub
-from kubepreview.github.place import Place, check
+from kubepreview.github.place import Place, check, read
 
 _PERMISSION = "Pull requests: read"
 _MOST_PAGES = 20
@@ -27,10 +26,7 @@ async def comments_since(github: GitHub, repository: str, since: dt.datetime) ->
         words = urlencode({**order, "per_page": commands.PER_PAGE, "page": page})
         answer = await github.get(f"/repos/{repository}/issues/comments?{words}")
         check(answer, HTTPStatus.OK, f"read the comments of {repository}", _PERMISSION)
-        try:
-            listed = commands.read(answer.body)
-        except ValueError as error:
-            raise Unreachable(f"GitHub's answer is no list of comments: {error}") from error
+        listed = read(answer, commands.read, "list of comments")
         found += listed
         if len(listed) < commands.PER_PAGE:
             break
@@ -43,10 +39,7 @@ async def may_command(github: GitHub, repository: str, login: str) -> bool:
     if answer.code == HTTPStatus.NOT_FOUND:
         return False
     check(answer, HTTPStatus.OK, f"ask what {login} may do in {repository}", _PERMISSION)
-    try:
-        return commands.read_permission(answer.body)
-    except ValueError as error:
-        raise Unreachable(f"GitHub's answer is no permission: {error}") from error
+    return read(answer, commands.read_permission, "permission")
 
 
 async def reply(github: GitHub, place: Place, text: str) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
+from typing import TypeVar
 
 from msgspec import Struct
 
 from kubepreview.core import comments
 from kubepreview.errors import Refused, Unreachable
 from kubepreview.github.credentials import Answer
+
+T = TypeVar("T")
 
 NOT_SURE = "it is not known yet whether the last one whose answer was lost is there"
 
@@ -39,9 +43,14 @@ def check(answer: Answer, wanted: HTTPStatus, what: str, permission: str) -> Non
         raise Unreachable(f"GitHub answered {answer.code} to: {what}")
 
 
+def read(answer: Answer, reader: Callable[[bytes], T], what: str) -> T:
+    """What the reader makes of the body. Raises Unreachable for an answer that is not `what`."""
+    try:
+        return reader(answer.body)
+    except ValueError as error:
+        raise Unreachable(f"GitHub's answer is no {what}: {error}") from error
+
+
 def id_of(answer: Answer) -> int:
     """The id of what was made. Raises Unreachable for an answer without one."""
-    try:
-        return comments.read_id(answer.body)
-    except ValueError as error:
-        raise Unreachable(f"GitHub's answer has no id: {error}") from error
+    return read(answer, comments.read_id, "thing with an id")
