@@ -91,6 +91,11 @@ COMMANDS: Final[Mapping[str, Row]] = {
         summary="Print the objects that `up` would send.",
         section=_PREVIEW,
     ),
+    "publish": Row(
+        target="kubepreview.cli.publish:publish",
+        summary="Push them to a registry, for the controller to take.",
+        section=_PREVIEW,
+    ),
     "install": Row(
         target="kubepreview.cli.install:install", summary="Put kubepreview into a cluster.", section=_CLUSTER
     ),

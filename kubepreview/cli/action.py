@@ -6,8 +6,9 @@ Inputs come as environment variables, so that no shell ever reads them.
 from __future__ import annotations
 
 import asyncio
+import io
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from kubepreview.cli import declaring, previews
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect
 from kubepreview.cli.down import down
+from kubepreview.cli.publish import publish
 from kubepreview.cli.root import first, report
 from kubepreview.cli.runner import Runner
 from kubepreview.cli.scope import ScopeOptions, resolve_scope
@@ -30,7 +32,11 @@ from kubepreview.core.model import Preview
 from kubepreview.errors import InvalidInput, KubepreviewError
 
 _PREFIX: Final = "KUBEPREVIEW_INPUT_"
-_COMMANDS: Final[Mapping[str, click.Command]] = {"up": up, "test": test, "down": down}
+_COMMANDS: Final[Mapping[str, click.Command]] = {"up": up, "test": test, "down": down, "publish": publish}
+# What they take of the inputs; no cluster is asked to publish.
+_OPTIONS: Final = ("config", "project", "timeout", "kubeconfig")
+_TAKES: Final[Mapping[str, Sequence[str]]] = {"publish": ("config", "to")}
+_WITH_IMAGES: Final = frozenset({"up", "publish"})
 _NO_SECRETS: Final = (
     "give the input `kubeconfig`, or log in to the cluster in a step before; a pull request of a fork, and "
     "one of Dependabot, gets none of the repository's secrets"
@@ -46,6 +52,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     kubeconfig: str = ""
     project: str = ""
     timeout: str = ""
+    to: str = ""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Inputs:
@@ -60,10 +67,9 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
     def arguments(self, command: str, kubeconfig: Path | None) -> list[str]:
         """What is typed after the command."""
-        told = {"config": self.config, "project": self.project, "timeout": self.timeout}
-        told["kubeconfig"] = str(kubeconfig or "")
-        flags = [f"--{name}={value}" for name, value in told.items() if value]
-        images = [line.strip() for line in self.image.splitlines()] if command == "up" else []
+        told = msgspec.structs.asdict(self) | {"kubeconfig": str(kubeconfig or "")}
+        flags = [f"--{name}={told[name]}" for name in _TAKES.get(command, _OPTIONS) if told[name]]
+        images = [line.strip() for line in self.image.splitlines()] if command in _WITH_IMAGES else []
         return [*flags, *(f"--image={each}" for each in images if each)]
 
 
@@ -74,6 +80,8 @@ def action(caller: Caller, /) -> None:
     inputs, runner = Inputs.of(caller.environ), Runner.of(caller)
     inside = _without_inputs(caller)
     command = _command(inputs.command, caller)
+    if command == "publish":
+        raise click.exceptions.Exit(_publish(inputs, runner, inside))
     with _kubeconfig(inputs, caller) as kubeconfig:
         # An error, too, is told in words that are others'.
         with runner.group(f"kubepreview {command}"):
@@ -85,6 +93,23 @@ def action(caller: Caller, /) -> None:
         elif error:
             runner.annotate(error)
     raise click.exceptions.Exit(code)
+
+
+def _publish(inputs: Inputs, runner: Runner, caller: Caller) -> int:
+    """Nothing is known of the preview yet, so that what was published is all there is to tell."""
+    published = io.StringIO()
+    streams = msgspec.structs.replace(caller.streams, out=published)
+    with runner.group("kubepreview publish"):
+        arguments = inputs.arguments("publish", None)
+        error, code = _run("publish", arguments, msgspec.structs.replace(caller, streams=streams))
+    if error:
+        runner.annotate(error)
+    else:
+        runner.output("artifact", published.getvalue().strip())
+        runner.summary(
+            f"Published {comment.code(published.getvalue())}; the controller takes it from there.\n"
+        )
+    return code
 
 
 def _run(command: str, arguments: list[str], caller: Caller) -> tuple[BaseException | None, int]:

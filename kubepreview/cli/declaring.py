@@ -12,10 +12,10 @@ from typing import Any
 import click
 from msgspec import Struct, structs
 
-from kubepreview.cli import event
 from kubepreview.cli.caller import Caller
-from kubepreview.cli.event import Event
 from kubepreview.cli.writing import Declared
+from kubepreview.core import event
+from kubepreview.core.event import Event
 from kubepreview.core.wire import is_sha
 from kubepreview.errors import InvalidInput, Refused
 
@@ -78,10 +78,19 @@ def declared(facts: Facts, caller: Caller, root: Path) -> Declared:
             f"pull request {found.pull_request.number} is closed, the event says",
             hint="`kubepreview down` closes its preview",
         )
-    sha = facts.sha or (found.revision.sha if found else _head(root, caller))
+    return _declared(facts, found, _sha(facts.sha, found, root, caller))
+
+
+def commit_of(sha: str | None, caller: Caller, root: Path) -> str:
+    """The commit that is checked out: given, the event's, or git's HEAD."""
+    return _sha(sha, _read_event(caller), root, caller)
+
+
+def _sha(given: str | None, found: Event | None, root: Path, caller: Caller) -> str:
+    sha = given or (found.revision.sha if found else _head(root, caller))
     if not is_sha(sha):
         raise InvalidInput(f"--sha: {sha!r} is not the full SHA of a commit: 40 or 64 hexadecimal digits")
-    return _declared(facts, found, sha)
+    return sha
 
 
 def declared_closed(facts: Facts, caller: Caller) -> Declared:

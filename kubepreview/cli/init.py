@@ -15,7 +15,7 @@ import click
 from kubepreview import __version__
 from kubepreview.cli import config_file, own_commit
 from kubepreview.cli.caller import Caller
-from kubepreview.core import config, scaffold, workflow
+from kubepreview.core import config, kinds, scaffold, workflow
 from kubepreview.core.scaffold import Facts, Found
 from kubepreview.core.wire import is_sha
 from kubepreview.errors import InvalidInput, Refused
@@ -49,8 +49,22 @@ _PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9][A-Za-z0-9
     metavar="HOST/PATH",
     help="Where the workflow pushes images; several get their names added.  [default: ghcr.io/OWNER/NAME]",
 )
+@click.option(
+    "--publish",
+    is_flag=True,
+    help="The workflow has no way to the cluster: it publishes, and the controller takes it from there.",
+)
 @click.pass_obj
-def init(caller: Caller, /, *, force: bool, dry_run: bool, action_commit: str | None, registry: str) -> None:
+def init(
+    caller: Caller,
+    /,
+    *,
+    force: bool,
+    dry_run: bool,
+    action_commit: str | None,
+    registry: str,
+    publish: bool,
+) -> None:
     """Write .github/preview.yml and a workflow for this repository, with each line explained.
 
     Looks for Dockerfiles, kustomizations, Helm charts, manifests and a test. Nothing is sent anywhere.
@@ -64,7 +78,8 @@ def init(caller: Caller, /, *, force: bool, dry_run: bool, action_commit: str | 
     config_file.parse(text, config.FILE_NAMES[0])
     texts = {there or root / config.FILE_NAMES[0]: text}
     if action := _action(action_commit):
-        texts[root / workflow.FILE] = workflow.text(scaffold.choices(facts, action, _place(registry)))
+        choices = scaffold.choices(facts, action, _place(registry), publishes=publish)
+        texts[root / workflow.FILE] = workflow.text(choices)
     for line in _seen(facts):
         caller.streams.talk(line)
     if dry_run:
@@ -156,7 +171,7 @@ def _objects(root: Path, files: list[Path], charts: tuple[str, ...]) -> Iterator
         if path.suffix not in (".yaml", ".yml") or path.name in _KUSTOMIZATION or is_chart:
             continue
         for value in _documents(root / path):
-            if _is_object(value):
+            if kinds.is_named(kinds.as_mapping(value)):
                 yield Found(str(path), value)
 
 
@@ -168,13 +183,6 @@ def _documents(path: Path) -> list[Any]:
     except (InvalidInput, OSError):
         # Not a manifest as it stands; `render` tells why if it is one after all.
         return []
-
-
-def _is_object(value: Any) -> bool:
-    if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
-        return False
-    words = (value.get("apiVersion"), value.get("kind"), value["metadata"].get("name"))
-    return all(isinstance(word, str) and word for word in words)
 
 
 def _values(path: Path) -> dict[str, Any]:

@@ -133,6 +133,12 @@ def project() -> None:
     type=click.Choice(["Comment", "Deployment", "Check", projects.NOTHING]),
     help="What stands on a pull request about its preview; repeat it.  [default: Comment]",
 )
+@click.option(
+    "--artifacts",
+    default="",
+    metavar="REGISTRY/REPOSITORY",
+    help="Where CI publishes what the controller then takes.  [default: CI writes Previews itself]",
+)
 @click.option("--quota-cpu", default="", help="Of one preview, like each --quota.  [default: 8]")
 @click.option("--quota-memory", default="", help="[default: 8Gi]")
 @click.option("--quota-ephemeral-storage", default="", help="[default: 10Gi]")

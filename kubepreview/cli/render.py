@@ -14,9 +14,10 @@ from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.declaring import number_of
 from kubepreview.cli.output import Format, as_yaml, output_option, write_data
-from kubepreview.cli.rendering import Place, image_option, place_of, root_option
+from kubepreview.cli.rendering import image_option, root_option
 from kubepreview.cli.scope import Scope, ScopeOptions, scope_options, with_config
 from kubepreview.errors import InvalidInput
+from kubepreview.render.placing import Place, place_of
 from kubepreview.render.sources import Rendered
 
 

@@ -7,38 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import click
-from msgspec import Struct, UnsetType
+from msgspec import UnsetType
 
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.config_file import Repository
 from kubepreview.cli.streams import Streams
-from kubepreview.core import config, names
+from kubepreview.core import config
 from kubepreview.core.model import Entry
-from kubepreview.core.project_spec import ProjectSpec
 from kubepreview.errors import InvalidInput, Problem
+from kubepreview.registry.logins import Login, read_docker_config
 from kubepreview.render import sources
 from kubepreview.render.images import Resolve
+from kubepreview.render.placing import Place
 from kubepreview.render.rendering import render
 from kubepreview.render.sources import Rendered, Request, Source
-
-
-class Place(Struct, frozen=True, kw_only=True):
-    """What the platform team has decided that shapes the objects."""
-
-    host: str
-    baseline_host: str = ""
-    baseline_namespace: str = ""
-    keep_daemon_sets: bool = False
-
-
-def place_of(project: ProjectSpec, number: int) -> Place:
-    """The place of one pull request's preview."""
-    return Place(
-        host=names.host_name(project, number),
-        baseline_host=project.baseline.host,
-        baseline_namespace=project.baseline.namespace,
-        keep_daemon_sets=project.daemon_sets == "Keep",
-    )
 
 
 def image_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -93,16 +75,20 @@ def images(given: Sequence[str], wanted: Sequence[str] = ()) -> Mapping[str, str
 
 def resolver(caller: Caller) -> Resolve:
     """What asks registries for the digests of tags, with the user's own logins."""
-    home = caller.environ.get("HOME", "/nonexistent")
-    folder = Path(caller.environ.get("DOCKER_CONFIG") or f"{home}/.docker")
 
     async def resolve(reference: str) -> str:
         from kubepreview.registry.digests import resolve_digest  # noqa: PLC0415  30 ms that only a tag needs
-        from kubepreview.registry.logins import read_docker_config  # noqa: PLC0415  the same
 
-        return await resolve_digest(reference, credentials=read_docker_config(folder / "config.json"))
+        return await resolve_digest(reference, credentials=logins(caller))
 
     return resolve
+
+
+def logins(caller: Caller) -> Mapping[str, Login]:
+    """The user's own logins, by registry host, as `docker login` has left them."""
+    home = caller.environ.get("HOME", "/nonexistent")
+    folder = Path(caller.environ.get("DOCKER_CONFIG") or f"{home}/.docker")
+    return read_docker_config(folder / "config.json")
 
 
 async def objects_of(

@@ -18,7 +18,7 @@ from kubepreview.cli.declaring import Facts, declared, facts_options
 from kubepreview.cli.durations import timeout_option
 from kubepreview.cli.output import Format, output_option, write_data
 from kubepreview.cli.previews import wire
-from kubepreview.cli.rendering import image_option, place_of, root_option
+from kubepreview.cli.rendering import image_option, root_option
 from kubepreview.cli.scope import Scope, ScopeOptions, scope_options, with_config
 from kubepreview.cli.streams import Streams
 from kubepreview.cli.writing import Declared
@@ -29,6 +29,7 @@ from kubepreview.core.wire import Object
 from kubepreview.errors import Refused
 from kubepreview.kube.resources import PREVIEWS
 from kubepreview.kube.together import as_one
+from kubepreview.render.placing import place_of
 from kubepreview.render.sources import Rendered
 
 

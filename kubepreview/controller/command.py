@@ -12,7 +12,7 @@ import click
 from kubepreview import daemon
 from kubepreview.controller.run import GitHubSettings, Settings, run
 from kubepreview.core import keys
-from kubepreview.core.installation import GITHUB_FOLDER
+from kubepreview.core.installation import GITHUB_FOLDER, REGISTRY_FOLDER
 from kubepreview.github.client import API
 from kubepreview.kube import credentials
 
@@ -46,6 +46,13 @@ from kubepreview.kube import credentials
     show_default=True,
     help="How many seconds pass until a pull request is read again.",
 )
+@click.option(
+    "--registry-folder",
+    type=click.Path(path_type=Path),
+    default=Path(REGISTRY_FOLDER),
+    show_default=True,
+    help="The folder of the logins with which artifacts are taken: `.dockerconfigjson`.",
+)
 def controller(  # noqa: PLR0913, PLR0917 — an option each
     kubeconfig: Path | None,
     context: str | None,
@@ -56,6 +63,7 @@ def controller(  # noqa: PLR0913, PLR0917 — an option each
     github_api: str,
     github_folder: Path,
     github_interval: float,
+    registry_folder: Path,
 ) -> None:
     """Run the controller: compare what Previews ask for with what is there, and close the difference."""
     daemon.log_as_json()
@@ -67,5 +75,6 @@ def controller(  # noqa: PLR0913, PLR0917 — an option each
         port=port,
         max_previews=max_previews,
         github=GitHubSettings(api=github_api, folder=github_folder, interval_s=github_interval),
+        registry_folder=registry_folder,
     )
     asyncio.run(run(settings, lambda: dt.datetime.now(dt.UTC)))  # noqa: TID251 — an entry point

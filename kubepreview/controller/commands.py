@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from kubepreview.controller.report import close
+from kubepreview.controller.report import change, write_part
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.watches import KnownProject, Watches
 from kubepreview.core import commands, comment, keys
@@ -111,7 +111,7 @@ class Commands:
         command, spoken = asked
         result = commands.done(command, preview, spoken)
         try:
-            if result.change and not await close(tools, preview, result.change):
+            if result.change and not await change(tools, preview, result.change):
                 raise Unreachable(f"pr-{spoken.number} was changed meanwhile; it is looked at again")
         except (InvalidInput, Refused) as error:
             result = Done(answer=f"the cluster does not take it: {comment.code(error.message)}")
@@ -123,12 +123,7 @@ class Commands:
             await hearing.reply(self._github, place, text)
 
     async def _record(self, tools: Tools, preview: Preview, spoken: Spoken, result: Done) -> None:
-        metadata = {
-            "name": preview.metadata.name,
-            "namespace": preview.metadata.namespace,
-            "uid": preview.metadata.uid,
-        }
         heard = Heard(id=spoken.id, by=spoken.author[:64], answer=result.answer[:1024])
-        identity = {"apiVersion": keys.API_VERSION, "kind": "Preview", "metadata": metadata}
-        status = {"command": msgspec.to_builtins(heard)}
-        await tools.cluster.apply({**identity, "status": status}, manager=_MANAGER, subresource="status")
+        key = (preview.metadata.namespace, preview.metadata.name)
+        part = {"command": msgspec.to_builtins(heard)}
+        await write_part(tools, key, preview.metadata.uid, part, _MANAGER)

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from kubepreview.controller.report import write_part
 from kubepreview.controller.saying import Saying
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.watches import KnownPreview, KnownProject, Watches
@@ -27,7 +28,6 @@ from kubepreview.github.client import GitHub, RateLimited
 from kubepreview.github.comments import Comments
 from kubepreview.github.deployments import Deployments
 from kubepreview.github.place import Place
-from kubepreview.kube.errors import ObjectNotFound, WriteConflict
 from kubepreview.kube.resources import PREVIEWS
 from kubepreview.kube.store import Key
 
@@ -105,8 +105,10 @@ class Feedback:
     async def _look_at(self, tools: Tools, key: Key) -> None:
         known = self._watches.previews.store.get(key)
         project = self._project(key, known) if known else None
+        if known is None or project is None:
+            return
         found = await tools.cluster.find(PREVIEWS, key[1], key[0])
-        if known is None or project is None or found is None:
+        if found is None:
             return
         preview = msgspec.convert(found, Preview)
         place = Place(
@@ -164,15 +166,8 @@ class Feedback:
                     yield saying.last_at, ranks[name], name, key
 
     async def _record(self, tools: Tools, key: Key, subject: _Subject) -> None:
-        metadata = {"name": key[1], "namespace": key[0], "uid": subject.uid}
         posted = {name.lower(): msgspec.to_builtins(each.posted) for name, each in subject.sayings.items()}
-        identity = {"apiVersion": keys.API_VERSION, "kind": "Preview", "metadata": metadata}
-        try:
-            await tools.cluster.apply(
-                {**identity, "status": {"feedback": posted}}, manager=_MANAGER, subresource="status"
-            )
-        except (WriteConflict, ObjectNotFound):
-            return
+        await write_part(tools, key, subject.uid, {"feedback": posted}, _MANAGER)
 
     def _project(self, key: Key, known: KnownPreview) -> KnownProject | None:
         """Of a project that is not known it is not known whose pull request it is."""

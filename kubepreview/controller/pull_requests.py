@@ -10,21 +10,20 @@ import asyncio
 import datetime as dt
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from kubepreview.controller.brakes import BrakeRecord
-from kubepreview.controller.report import close
+from kubepreview.controller.report import change, write_condition
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.watches import KnownPreview, Watches
 from kubepreview.core import brake, conditions, keys, pull_requests
 from kubepreview.core.model import Preview
-from kubepreview.core.pull_requests import NotFound, PullRequestRef, Seen, Standing, Told, Unread
+from kubepreview.core.pull_requests import NotFound, PullRequestRef, Seen, Standing, Unread
 from kubepreview.errors import KubepreviewError
 from kubepreview.github.client import GitHub, RateLimited
-from kubepreview.kube.errors import ObjectNotFound, WriteConflict
 from kubepreview.kube.resources import PREVIEWS
 from kubepreview.kube.retry import Backoff
 from kubepreview.kube.store import Key
@@ -136,8 +135,8 @@ class PullRequests:
         is_open = preview.spec.state == "Open" and preview.metadata.uid == uid
         if not is_open or not pull_requests.ends(preview.spec.revision.observed_at, seen):
             return
-        change = pull_requests.closing(preview.spec.revision.observed_at, seen)
-        if await close(tools, preview, change):
+        closing = pull_requests.closing(preview.spec.revision.observed_at, seen)
+        if await change(tools, preview, closing):
             self._closed_at.append(self._now())
             tools.log.info("preview closed", preview="/".join(key), pull_request=seen.state)
 
@@ -148,7 +147,7 @@ class PullRequests:
             said = known.condition(conditions.PULL_REQUEST_OPEN)
             if not known.is_open:
                 if said:
-                    await self._write(tools, key, known, None)
+                    await write_condition(tools, key, known, None, _MANAGER)
                 continue
             standing = self._standings.get(key, Standing())
             told = pull_requests.told(
@@ -158,30 +157,8 @@ class PullRequests:
                 held=_HELD if known.metadata.uid in held else "",
                 is_kept=not self._ends(key, known),
             )
-            if told and (
-                said is None or (said.status, said.reason, said.message) != msgspec.structs.astuple(told)
-            ):
-                await self._write(tools, key, known, told)
-
-    async def _write(self, tools: Tools, key: Key, known: KnownPreview, told: Told | None) -> None:
-        said = known.condition(conditions.PULL_REQUEST_OPEN)
-        status: dict[str, Any] = {}
-        if told:
-            is_same = said is not None and said.status == told.status
-            since = said.last_transition_time if said and is_same else msgspec.to_builtins(tools.now())
-            condition = {
-                "type": conditions.PULL_REQUEST_OPEN,
-                **msgspec.to_builtins(told),
-                "observedGeneration": known.metadata.generation,
-                "lastTransitionTime": since,
-            }
-            status = {"conditions": [condition]}
-        metadata = {"name": key[1], "namespace": key[0], "uid": known.metadata.uid}
-        identity = {"apiVersion": keys.API_VERSION, "kind": "Preview", "metadata": metadata}
-        try:
-            await tools.cluster.apply({**identity, "status": status}, manager=_MANAGER, subresource="status")
-        except (WriteConflict, ObjectNotFound):
-            return
+            if told and not known.says(told):
+                await write_condition(tools, key, known, told, _MANAGER)
 
     def _ends(self, key: Key, known: KnownPreview) -> bool:
         standing = self._standings.get(key, Standing())

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
 from kubepreview.controller.tools import Tools
+from kubepreview.controller.watches import KnownPreview
 from kubepreview.core import conditions, keys
 from kubepreview.core.actions import Record
 from kubepreview.core.model import Condition, Failure, Preview, PreviewStatus, Sleep
 from kubepreview.core.pods import Trouble
+from kubepreview.core.status import Said
 from kubepreview.core.wire import Object
 from kubepreview.errors import KubepreviewError
 from kubepreview.kube import events
 from kubepreview.kube.errors import ObjectNotFound, WriteConflict
 from kubepreview.kube.resources import PREVIEWS
+from kubepreview.kube.store import Key
 
 _LOG_LINES = 20
 _LOG_LINE_CHARACTERS = 512
@@ -42,9 +46,38 @@ async def write_status(tools: Tools, preview: Preview, new: PreviewStatus) -> Pr
     return written
 
 
+async def write_part(tools: Tools, key: Key, uid: str, part: Object, manager: str) -> None:
+    """What one part of this process says in the status, beside all else; not of another Preview, or of none.
+
+    Each part has a field manager of its own, so that none takes away what the others say.
+    """
+    identity = {
+        "apiVersion": keys.API_VERSION,
+        "kind": "Preview",
+        "metadata": {"name": key[1], "namespace": key[0], "uid": uid},
+    }
+    with suppress(WriteConflict, ObjectNotFound):
+        await tools.cluster.apply({**identity, "status": part}, manager=manager, subresource="status")
+
+
+async def write_condition(
+    tools: Tools, key: Key, known: KnownPreview, said: Said | None, manager: str
+) -> None:
+    """One condition, as the part of the status that this manager has; None takes it away."""
+    before = known.condition(said.type) if said else None
+    part: Object = {}
+    if said:
+        is_same = before is not None and before.status == said.status
+        since = before.last_transition_time if before and is_same else msgspec.to_builtins(tools.now())
+        condition = msgspec.to_builtins(said)
+        observed = {"observedGeneration": known.metadata.generation, "lastTransitionTime": since}
+        part = {"conditions": [{**condition, **observed}]}
+    await write_part(tools, key, known.metadata.uid, part, manager)
+
+
 def _without_theirs(status: PreviewStatus) -> PreviewStatus:
     """What is said here; what others of this process write stays theirs, also where it was read here."""
-    ours = tuple(each for each in status.conditions if each.type != conditions.PULL_REQUEST_OPEN)
+    ours = tuple(each for each in status.conditions if each.type not in conditions.OF_OTHERS)
     return msgspec.structs.replace(status, conditions=ours, feedback=None, command=None)
 
 
@@ -75,15 +108,15 @@ async def write_sleep(tools: Tools, preview: Preview, sleep: Sleep) -> Preview:
 
 async def expire(tools: Tools, preview: Preview) -> None:
     """Close it because nobody uses it; not if anything was written to it since it was read."""
-    if await close(tools, preview, {"state": "Closed", "stateReason": "Expired"}):
+    if await change(tools, preview, {"state": "Closed", "stateReason": "Expired"}):
         tools.log.info("preview expired", preview=f"{preview.metadata.namespace}/{preview.metadata.name}")
 
 
-async def close(tools: Tools, preview: Preview, change: Object) -> bool:
+async def change(tools: Tools, preview: Preview, spec: Object) -> bool:
     """Change its spec so; False, and nothing is changed, if anything was written to it since it was read."""
     metadata = preview.metadata
     version = {"uid": metadata.uid, "resourceVersion": metadata.resource_version}
-    patch = {"metadata": version, "spec": change}
+    patch = {"metadata": version, "spec": spec}
     try:
         await tools.cluster.patch(PREVIEWS, metadata.name, patch, metadata.namespace)
     except (WriteConflict, ObjectNotFound):
@@ -203,6 +236,9 @@ async def _emit(tools: Tools, preview: Preview, *, reason: str, note: str, is_go
 
 # Reasons that belong to the ordinary course of things, and are gone in a moment.
 _ON_THE_WAY = frozenset(
-    {"Waiting", "Progressing", "FallingAsleep", "Closing", "NotProbed", "BadAnswer", "OtherRevision"}
+    {
+        *("Building", "Waiting", "Progressing", "NotProbed", "BadAnswer", "OtherRevision"),
+        *("FallingAsleep", "Closing"),
+    }
 )
 _GOOD_ENDS = frozenset({"Ready", "Asleep", "Closed"})

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from msgspec import Struct
 
 from kubepreview import daemon
+from kubepreview.controller.artifacts import Artifacts
 from kubepreview.controller.brakes import BrakeRecord
 from kubepreview.controller.commands import Commands
 from kubepreview.controller.evidence import drop_expired
@@ -29,7 +30,7 @@ from kubepreview.controller.visits import Visits
 from kubepreview.controller.watches import Watches
 from kubepreview.core import keys
 from kubepreview.core.feedback import Budget
-from kubepreview.core.installation import GITHUB_FOLDER
+from kubepreview.core.installation import GITHUB_FOLDER, REGISTRY_FOLDER
 from kubepreview.errors import KubepreviewError
 from kubepreview.github import client as github
 from kubepreview.github.client import GitHub
@@ -37,6 +38,7 @@ from kubepreview.github.credentials import GitHubCredentials
 from kubepreview.kube.client import Client
 from kubepreview.kube.credentials import Credentials
 from kubepreview.kube.lease import LeaderElection, LeadershipLost
+from kubepreview.registry.logins import Login, read_docker_config
 
 _WORKERS: Final = 8
 _ORPHAN_PERIOD_S: Final = 30.0
@@ -63,7 +65,8 @@ class GitHubSettings(Struct, frozen=True, kw_only=True):
 class Settings(Struct, frozen=True, kw_only=True):
     """How one replica runs. `identity` is unique among replicas; `port` 0 chooses a free one.
 
-    `max_previews`: how many may have pods at once in the cluster; 0 is no limit.
+    `max_previews`: how many may have pods at once in the cluster; 0 is no limit. `registry_folder`: where
+    the logins lie, as a Secret of docker's type mounts them.
     """
 
     credentials: Credentials
@@ -73,6 +76,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     port: int = 8080
     max_previews: int = 0
     github: GitHubSettings = GitHubSettings()
+    registry_folder: Path = Path(REGISTRY_FOLDER)
 
 
 async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
@@ -100,7 +104,7 @@ async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
             log.info("leading", identity=settings.identity)
             metrics.is_leader.set(1)
             try:
-                await _lead(queue, watches, tools, _on_github(watches, asking, settings.github.interval_s))
+                await _lead(queue, watches, tools, _on_github(watches, asking, settings))
             finally:
                 metrics.is_leader.set(0)
 
@@ -132,13 +136,23 @@ async def _hold(
             await asyncio.sleep(_LEAD_AGAIN_S)
 
 
-def _on_github(
-    watches: Watches, asking: GitHub, interval_s: float
-) -> tuple[PullRequests | Feedback | Commands, ...]:
-    """What is read there, said there, and heard there."""
-    budget = Budget(asyncio.get_running_loop().time())
+class OnGitHub(Protocol):
+    """What is done there, beside the visits."""
+
+    async def run(self, tools: Tools) -> None:
+        """For ever."""
+
+
+def _on_github(watches: Watches, asking: GitHub, settings: Settings) -> tuple[OnGitHub, ...]:
+    """What is read there, said there, heard there, and taken for what is there."""
+    budget, interval_s = Budget(asyncio.get_running_loop().time()), settings.github.interval_s
+
+    def logins() -> Mapping[str, Login]:
+        return read_docker_config(settings.registry_folder / ".dockerconfigjson")
+
     return (
         PullRequests(watches, asking, interval_s),
+        Artifacts(watches, asking, logins, interval_s),
         Feedback(watches, asking, budget),
         Commands(watches, asking, budget),
     )
@@ -148,7 +162,7 @@ async def _lead(
     queue: WorkQueue,
     watches: Watches,
     tools: Tools,
-    on_github: tuple[PullRequests | Feedback | Commands, ...],
+    on_github: tuple[OnGitHub, ...],
 ) -> None:
     for key in watches.previews.store:
         queue.add(key)

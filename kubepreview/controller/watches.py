@@ -10,7 +10,8 @@ import msgspec
 
 from kubepreview.controller.queue import WorkQueue
 from kubepreview.core import hints, keys
-from kubepreview.core.model import Slot
+from kubepreview.core.model import PullRequest, Slot
+from kubepreview.core.status import Said
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import (
     CONFIGMAPS,
@@ -117,24 +118,22 @@ class _Decided(msgspec.Struct, frozen=True, rename="camel"):
     route: _Route = msgspec.field(default_factory=_Route)
     passive_agents: tuple[str, ...] = ()
     repository: str = ""
+    artifacts: str = ""
     feedback: tuple[str, ...] = ("Comment",)
     pull_requests: _Selection = msgspec.field(default_factory=_Selection)
 
 
-class _PullRequest(msgspec.Struct, frozen=True):
-    author: str = ""
-    number: int = 0
-    url: str = ""
-
-
 class _Revision(msgspec.Struct, frozen=True, rename="camel"):
+    sha: str = ""
     observed_at: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 class _Asked(msgspec.Struct, frozen=True, rename="camel"):
     project: str = ""
     state: str = "Open"
-    pull_request: _PullRequest = msgspec.field(default_factory=_PullRequest)
+    state_reason: str = "Requested"
+    artifact: str = ""
+    pull_request: PullRequest = PullRequest(number=0)
     revision: _Revision = msgspec.field(default_factory=_Revision)
 
 
@@ -177,6 +176,15 @@ class KnownPreview(Known, frozen=True):
     def condition(self, kind: str) -> _Condition | None:
         """What its status says of this; None for nothing."""
         return next((each for each in self.status.conditions if each.type == kind), None)
+
+    def says(self, said: Said) -> bool:
+        """Whether its status says exactly this already."""
+        before = self.condition(said.type)
+        return before is not None and (before.status, before.reason, before.message) == (
+            said.status,
+            said.reason,
+            said.message,
+        )
 
     @property
     def holds_slot(self) -> bool:
@@ -286,6 +294,13 @@ class Watches:
         """By which delivery GitHub told of this pull request last; empty for none."""
         found = self._hints.store.get((keys.SYSTEM_NAMESPACE, hints.CONFIG_MAP))
         return found.data.get(hints.Hint(repository, number).key, "") if found else ""
+
+    def hints(self, repository: str) -> frozenset[tuple[str, str]]:
+        """All that GitHub has told of pull requests of this repository last."""
+        found = self._hints.store.get((keys.SYSTEM_NAMESPACE, hints.CONFIG_MAP))
+        prefix = hints.prefix(repository)
+        told = found.data.items() if found else ()
+        return frozenset((key, delivery) for key, delivery in told if key.startswith(prefix))
 
     def preview_at(self, host: str) -> Key | None:
         """The preview that visitors of this host come to, whether it is awake or not."""

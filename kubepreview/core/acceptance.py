@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from kubepreview.core import approvals, kinds, names, precheck, selection
+from kubepreview.core import approvals, kinds, names, precheck, selection, taking
 from kubepreview.core.model import Entry, ObjectRef, Preview
 from kubepreview.core.project_spec import PreviewProject, ProjectSpec
 from kubepreview.core.wire import Object
@@ -43,17 +43,24 @@ def without_project(preview: Preview) -> Rejected:
 
 def accept(preview: Preview, project: PreviewProject) -> Accepted | Rejected:
     """Judge an open preview against its project."""
+    return (
+        _host_problem(preview, project.spec)
+        or _not_selected(preview, project.spec)
+        or _awaited(preview)
+        or _fork_problem(preview, project.spec)
+        or _content(preview, project.spec)
+    )
+
+
+def _content(preview: Preview, project: ProjectSpec) -> Accepted | Rejected:
     entry = preview.spec.entry
     if not isinstance(entry, Entry):
         return Rejected("EntryMissing", "spec.entry is missing: name the Service, port and path to serve")
     return (
-        _host_problem(preview, project.spec)
-        or _not_selected(preview, project.spec)
-        or _fork_problem(preview, project.spec)
-        or _manifest_problem(preview)
+        _manifest_problem(preview)
         or _entry_problem(preview, entry)
-        or _rule_problem(preview, project.spec)
-        or Accepted(project.spec, entry)
+        or _rule_problem(preview, project)
+        or Accepted(project, entry)
     )
 
 
@@ -71,6 +78,13 @@ def _host_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:
 def _not_selected(preview: Preview, project: ProjectSpec) -> Rejected | None:
     found = selection.why_not(preview.spec.pull_request, project.pull_requests)
     return Rejected(*found) if found else None
+
+
+def _awaited(preview: Preview) -> Rejected | None:
+    if not taking.is_awaited(preview.spec.artifact):
+        return None
+    sha = preview.spec.revision.sha[:7]
+    return Rejected(taking.BUILDING, f"{sha} is being built: waiting for {preview.spec.artifact}")
 
 
 def _fork_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:
@@ -103,7 +117,7 @@ def _manifest_problem(preview: Preview) -> Rejected | None:
         )
     seen: set[ObjectRef] = set()
     for index, obj in enumerate(preview.spec.manifests):
-        if not _is_named(obj):
+        if not kinds.is_named(obj):
             return Rejected("ObjectWithoutName", f"manifests[{index}] has no metadata.name; give it one")
         ref = kinds.ref_of(obj)
         problem = _object_problem(obj, ref, seen)
@@ -111,12 +125,6 @@ def _manifest_problem(preview: Preview) -> Rejected | None:
             return problem
         seen.add(ref)
     return None
-
-
-def _is_named(obj: Object) -> bool:
-    metadata = obj.get("metadata")
-    words = (obj.get("apiVersion"), obj.get("kind"), isinstance(metadata, dict) and metadata.get("name"))
-    return all(isinstance(word, str) and word for word in words)
 
 
 def _object_problem(obj: Object, ref: ObjectRef, seen: set[ObjectRef]) -> Rejected | None:

@@ -12,15 +12,25 @@ import re
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from kubepreview.core import conditions, selection
+from kubepreview.core import conditions, selection, taking
 from kubepreview.core.model import Preview
 
 State = Literal[
-    "deploying", "ready", "queued", "failing", "asleep", "refused", "skipped", "closing", "closed"
+    "building",
+    "deploying",
+    "ready",
+    "queued",
+    "failing",
+    "asleep",
+    "refused",
+    "skipped",
+    "closing",
+    "closed",
 ]
 
 _MOST_LINES: Final = 20
 _REASONS: Final[dict[str, State]] = {
+    taking.BUILDING: "building",
     "Queued": "queued",
     "Asleep": "asleep",
     "FallingAsleep": "asleep",
@@ -65,6 +75,7 @@ def _rows(preview: Preview, now: State) -> Iterator[tuple[str, str]]:
     if ready and ready.status != "True" and ready.observed_generation == preview.metadata.generation:
         yield "Why", code(ready.message or ready.reason)
     yield "Asked for", code(spec.revision.sha)
+    yield "Next", _next(preview, now)
     if status.served and spec.state == "Open":
         yield "Served", f"{code(status.served.sha)} since {_moment(status.served.since)}"
     if spec.test and spec.test.sha == spec.revision.sha:
@@ -74,6 +85,14 @@ def _rows(preview: Preview, now: State) -> Iterator[tuple[str, str]]:
     pull_request = conditions.find(status, conditions.PULL_REQUEST_OPEN)
     if pull_request and pull_request.status != "True" and pull_request.message:
         yield "Pull request", code(pull_request.message)
+
+
+def _next(preview: Preview, now: State) -> str:
+    """What keeps a newer commit from being asked for; that it is not there yet is said of one being built."""
+    artifact = conditions.find(preview.status, conditions.ARTIFACT_TAKEN)
+    if artifact is None or artifact.status == "True" or preview.spec.state == "Closed":
+        return ""
+    return "" if now == "building" and artifact.reason == taking.MISSING else code(artifact.message)
 
 
 def _end(preview: Preview) -> str:

@@ -15,6 +15,9 @@ ASLEEP: Final = "Asleep"
 EXPIRING: Final = "Expiring"
 # Written beside the others, by whoever reads pull requests.
 PULL_REQUEST_OPEN: Final = "PullRequestOpen"
+# The same, by whoever takes artifacts from registries.
+ARTIFACT_TAKEN: Final = "ArtifactTaken"
+OF_OTHERS: Final = frozenset({PULL_REQUEST_OPEN, ARTIFACT_TAKEN})
 
 
 def find(status: PreviewStatus, kind: str) -> Condition | None:

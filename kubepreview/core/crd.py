@@ -58,8 +58,11 @@ _SPEC_RULES: Final = (
     {
         "rule": (
             "self.state == 'Closed' || (has(self.entry) && has(self.manifests) && size(self.manifests) > 0)"
+            " || (has(self.artifact) && self.artifact != '' && !self.artifact.contains('@'))"
         ),
-        "message": "an Open preview needs entry and at least one object in manifests",
+        "message": (
+            "an Open preview needs entry and at least one object in manifests, or an artifact to wait for"
+        ),
     },
 )
 _PROJECT_RULES: Final = (

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from kubepreview.core import comment
+from kubepreview.core import comment, conditions, taking
 from kubepreview.core.model import Preview
 
 # A state that is over in a moment is not worth a word.
@@ -68,7 +68,7 @@ def marker(project_uid: str, name: str) -> str:
 
 def _gist(preview: Preview) -> tuple[object, ...]:
     spec, status = preview.spec, preview.status
-    failure = status.failure
+    failure, artifact = status.failure, conditions.find(status, conditions.ARTIFACT_TAKEN)
     return (
         comment.state(preview),
         spec.revision.sha,
@@ -76,6 +76,7 @@ def _gist(preview: Preview) -> tuple[object, ...]:
         (spec.test.sha, spec.test.passed) if spec.test else None,
         (failure.object, failure.reason) if failure else None,
         status.receipt.blockers if status.receipt else (),
+        artifact.message if artifact and artifact.reason == taking.REFUSED else "",
     )
 
 

@@ -31,7 +31,12 @@ class Hint(Struct, frozen=True):
     @property
     def key(self) -> str:
         """Its key in the ConfigMap. Two that share one are both looked at."""
-        return _NOT_IN_A_KEY.sub(".", f"{self.repository}.{self.number}".lower())
+        return f"{prefix(self.repository)}{self.number}"
+
+
+def prefix(repository: str) -> str:
+    """What the keys of its pull requests begin with; another's may, too, and is looked at for nothing."""
+    return _NOT_IN_A_KEY.sub(".", f"{repository}.".lower())
 
 
 class _Repository(Struct, frozen=True):

@@ -29,6 +29,7 @@ from kubepreview.core.wire import Object
 DEFAULT_IMAGE: Final = f"ghcr.io/kubepreview/controller:v{__version__}"
 PORT: Final = 8080
 GITHUB_FOLDER: Final = "/var/run/secrets/kubepreview.dev/github"
+REGISTRY_FOLDER: Final = "/var/run/secrets/kubepreview.dev/registry"
 
 # Below the default of 0, so that anything else goes first; far above what the cluster reserves.
 _PRIORITY: Final = -1000
@@ -199,6 +200,6 @@ def deployment(image: str, replicas: int, max_previews: int, github_api: str) ->
         ports={"http": PORT},
         health_port="http",
         memory=("96Mi", "256Mi"),
-        secrets={keys.GITHUB_SECRET: GITHUB_FOLDER},
+        secrets={keys.GITHUB_SECRET: GITHUB_FOLDER, keys.REGISTRY_SECRET: REGISTRY_FOLDER},
     )
     return own_deployment(process, image, replicas)

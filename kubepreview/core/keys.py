@@ -51,6 +51,8 @@ GATEWAY: Final = "kubepreview-gateway"
 BRAKE: Final = "kubepreview-brake"
 # There, too: the token with which pull requests are read, in a Secret that the platform team makes.
 GITHUB_SECRET: Final = "kubepreview-github"  # noqa: S105 — its name
+# There, too: the logins with which artifacts are taken from registries, in a Secret of docker's own type.
+REGISTRY_SECRET: Final = "kubepreview-registry"  # noqa: S105 — its name
 # What hears GitHub's webhooks, and the hints that it writes there.
 WEBHOOK: Final = "kubepreview-webhook"
 PRIORITY_CLASS: Final = "kubepreview"
@@ -63,6 +65,8 @@ CI_ACCOUNT: Final = "kubepreview-ci"
 CI_ROLE: Final = "kubepreview-ci"
 # There, too: what lets the controller keep the evidence of previews.
 EVIDENCE_ROLE: Final = "kubepreview-evidence"
+# There, too, where it takes artifacts: what lets it write Previews.
+TAKER_ROLE: Final = "kubepreview-taker"
 # Name of each object that the product writes into a preview's namespace.
 GUARD: Final = "kubepreview"
 

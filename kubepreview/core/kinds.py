@@ -96,6 +96,12 @@ DAEMON_SET = ALLOWED["apps/v1", "DaemonSet"]
 WORKLOADS = tuple(kind for kind in _KINDS if kind.pod_template)
 
 
+def is_named(obj: Object) -> bool:
+    """Whether it says which object it is; what an author wrote may have any shape."""
+    words = (obj.get("apiVersion"), obj.get("kind"), as_mapping(obj.get("metadata")).get("name"))
+    return all(isinstance(word, str) and word for word in words)
+
+
 def ref_of(obj: Object) -> ObjectRef:
     """Which object this is, by kind and name."""
     return ObjectRef(api_version=obj["apiVersion"], kind=obj["kind"], name=obj["metadata"]["name"])

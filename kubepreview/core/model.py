@@ -133,6 +133,16 @@ class PreviewSpec(Wire, frozen=True, kw_only=True):
             )
         ),
     ] = None
+    artifact: Annotated[
+        str,
+        Meta(
+            description=(
+                "Where the manifests come from, if the controller took them: registry/repository@digest. "
+                "With a tag instead, which is the commit's SHA, they are still waited for."
+            ),
+            max_length=512,
+        ),
+    ] = ""
     entry: Entry | UnsetType = UNSET
     manifests: Annotated[
         tuple[EmbeddedObject, ...],

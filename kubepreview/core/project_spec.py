@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from kubepreview.core.images import PLACE
 from kubepreview.core.wire import Duration, Host, Metadata, Name, PodProfile, Quantity, Text, Wire
 
 
@@ -156,6 +157,18 @@ class ProjectSpec(Wire, frozen=True, kw_only=True):
             )
         ),
     ] = "Off"
+    artifacts: Annotated[
+        str,
+        Meta(
+            description=(
+                "Where continuous integration publishes what the controller then takes: registry/repository. "
+                "Left out, continuous integration writes Previews itself."
+            ),
+            # The tag of each is the SHA of its commit.
+            pattern=f"^({PLACE})?$",
+            max_length=200,
+        ),
+    ] = ""
     pull_requests: PullRequestRules = field(default_factory=PullRequestRules)
     time_to_live: Annotated[
         Duration,

@@ -6,7 +6,7 @@ from neither is asked for, all of it at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -16,11 +16,15 @@ from kubepreview.core import keys
 from kubepreview.core.ingress import IngressClass, default_class
 from kubepreview.core.own_objects import account_ref, role_and_binding, rule
 from kubepreview.core.project_spec import PreviewProject, ProjectSpec
-from kubepreview.core.wire import Object, PodProfile
+from kubepreview.core.wire import Object, PodProfile, whole
 from kubepreview.errors import InvalidInput, Problem
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 
+
+# Of the controller, in the control namespace: to keep evidence of previews, and to write Previews itself.
+_EVIDENCE: Final = (rule("", ["configmaps"], ("get", "list", "create", "patch", "delete")),)
+_TAKING: Final = (rule(keys.GROUP, ["previews"], ("create", "patch")),)
 
 NOTHING: Final = "Nothing"
 """The word for no feedback at all."""
@@ -56,6 +60,7 @@ class Given(Struct, frozen=True, kw_only=True):
     feedback: tuple[str, ...] = ()
     pull_requests: Mapping[str, Any] = field(default_factory=dict)
     quota: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: str = ""
 
     @property
     def control_namespace(self) -> str:
@@ -111,6 +116,7 @@ def project_spec(given: Given, seen: Seen) -> ProjectSpec:
         **({"sleepAfter": given.sleep_after} if given.sleep_after else {}),
         **({"passiveAgents": list(given.passive_agents)} if given.passive_agents else {}),
         **({"onPush": given.on_push} if given.on_push else {}),
+        **({"artifacts": given.artifacts} if given.artifacts else {}),
         **({"pullRequests": dict(given.pull_requests)} if given.pull_requests else {}),
         **({"feedback": [each for each in given.feedback if each != NOTHING]} if given.feedback else {}),
     }
@@ -148,15 +154,17 @@ def objects(given: Given, spec: ProjectSpec) -> tuple[Object, ...]:
             "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": keys.CI_ROLE},
             "subjects": [{"kind": "ServiceAccount", "name": keys.CI_ACCOUNT, "namespace": namespace}],
         },
-        *_evidence_rights(namespace, labels),
+        *_controllers_rights(keys.EVIDENCE_ROLE, namespace, labels, _EVIDENCE),
+        *(_controllers_rights(keys.TAKER_ROLE, namespace, labels, _TAKING) if spec.artifacts else ()),
     )
 
 
-def _evidence_rights(namespace: str, labels: Mapping[str, str]) -> Iterator[Object]:
-    """What lets the controller keep the evidence of previews here; it writes no ConfigMap anywhere else."""
-    rules = [rule("", ["configmaps"], ("get", "list", "create", "patch", "delete"))]
+def _controllers_rights(
+    name: str, namespace: str, labels: Mapping[str, str], rules: Sequence[Object]
+) -> Iterator[Object]:
+    """What the controller may do here and in no other namespace."""
     holder = account_ref(keys.CONTROLLER, keys.SYSTEM_NAMESPACE)
-    for obj in role_and_binding(keys.EVIDENCE_ROLE, namespace, rules, holder):
+    for obj in role_and_binding(name, namespace, rules, holder):
         yield {**obj, "metadata": {**obj["metadata"], "labels": labels}}
 
 
@@ -265,15 +273,7 @@ def _checked(given: Given, chosen: Object) -> ProjectSpec:
 
 def changes(stored: Object, wanted: ProjectSpec) -> tuple[str, ...]:
     """What `wanted` would change in a stored PreviewProject: ``spec.quota.cpu: 4 → 8``."""
-    return tuple(_changes(_whole(msgspec.convert(stored["spec"], ProjectSpec)), _whole(wanted), "spec"))
-
-
-def _whole(value: Any) -> Any:
-    """With every default in its place, which the wire leaves out on one side and not on the other."""
-    if not isinstance(value, msgspec.Struct):
-        return value
-    fields = msgspec.structs.fields(value)
-    return {field.encode_name: _whole(getattr(value, field.name)) for field in fields}
+    return tuple(_changes(whole(msgspec.convert(stored["spec"], ProjectSpec)), whole(wanted), "spec"))
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> Iterator[str]:

@@ -15,7 +15,9 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from kubepreview.core.wire import Time, Truth
+from kubepreview.core.conditions import PULL_REQUEST_OPEN
+from kubepreview.core.status import Said
+from kubepreview.core.wire import Time
 
 State = Literal["Open", "Closed", "Merged", "Deleted"]
 
@@ -141,14 +143,6 @@ def closing(observed_at: dt.datetime, seen: Seen) -> dict[str, Any]:
     }
 
 
-class Told(Struct, frozen=True):
-    """What the condition `PullRequestOpen` says: status, reason and message."""
-
-    status: Truth
-    reason: str
-    message: str = ""
-
-
 class Standing(Struct, frozen=True, kw_only=True):
     """What is known of one: what GitHub said last and when, and since when and why nothing was said again."""
 
@@ -167,20 +161,27 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 def told(
     standing: Standing, now: dt.datetime, patience: dt.timedelta, *, held: str = "", is_kept: bool = False
-) -> Told | None:
+) -> Said | None:
     """What the preview's status says of it; None while nothing is to be said anew.
 
     `patience`: how long what was known holds without an answer. `held`: why it is not closed although it
     should be. `is_kept`: it was asked for when that was already known.
     """
     if standing.silent_since and now - standing.silent_since >= patience:
-        return Told("Unknown", "NoAnswer", f"unknown since {standing.silent_since:%F %T} UTC: {standing.why}")
+        return Said(
+            PULL_REQUEST_OPEN,
+            "Unknown",
+            "NoAnswer",
+            f"unknown since {standing.silent_since:%F %T} UTC: {standing.why}",
+        )
     if standing.seen is None or standing.silent_since:
         return None
     if not standing.seen.is_over:
-        return Told("True", "Open")
+        return Said(PULL_REQUEST_OPEN, "True", "Open")
     if held:
-        return Told("False", standing.seen.state, f"the preview is not closed: {held}")
+        return Said(PULL_REQUEST_OPEN, "False", standing.seen.state, f"the preview is not closed: {held}")
     if is_kept:
-        return Told("False", standing.seen.state, "the preview was asked for after that, and stays")
-    return Told("False", standing.seen.state)
+        return Said(
+            PULL_REQUEST_OPEN, "False", standing.seen.state, "the preview was asked for after that, and stays"
+        )
+    return Said(PULL_REQUEST_OPEN, "False", standing.seen.state)

@@ -67,10 +67,11 @@ def text(facts: Facts) -> str:
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def choices(facts: Facts, action: str, pushed_to: str = "") -> Choices:
+def choices(facts: Facts, action: str, pushed_to: str = "", *, publishes: bool = False) -> Choices:
     """What the workflow is made of.
 
     `action`: the commit of our action. `pushed_to`: where images go; GitHub's own registry if left out.
+    `publishes`: it asks no cluster; the manifests are published beside the images.
     """
     project = _project(facts)
     # Two braces after a dollar are an expression to GitHub, and no name of a file.
@@ -84,7 +85,12 @@ def choices(facts: Facts, action: str, pushed_to: str = "") -> Choices:
     )
     registry = place.partition("/")[0]
     return Choices(
-        project=project, action=action, builds=builds, registry=registry, has_test=bool(facts.tests)
+        project=project,
+        action=action,
+        builds=builds,
+        registry=registry,
+        has_test=bool(facts.tests),
+        artifacts=f"{place}/previews" if publishes else "",
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import fields
 
 Object = dict[str, Any]
 """A Kubernetes object of any kind, as JSON gives it."""
@@ -49,6 +50,13 @@ def is_sha(text: str) -> bool:
 
 class Wire(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A value that crosses the wire; unknown fields are ignored, as an older reader must."""
+
+
+def whole(value: Any) -> Any:
+    """As plain data with every default in its place, which the wire leaves out."""
+    if not isinstance(value, Struct):
+        return value
+    return {each.encode_name: whole(getattr(value, each.name)) for each in fields(value)}
 
 
 class Metadata(Wire, frozen=True, kw_only=True):

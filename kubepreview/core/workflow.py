@@ -24,6 +24,8 @@ _BUILDX: Final = "docker/setup-buildx-action@d7f5e7f509e45cec5c76c4d5afdd7de93d0
 _LOGIN: Final = "docker/login-action@650006c6eb7dba73a995cc03b0b2d7f5ca915bee # v4.2.0"
 _BUILD: Final = "docker/build-push-action@f9f3042f7e2789586610d6e8b85c8f03e5195baf # v7.2.0"
 _TYPES: Final = "[opened, synchronize, reopened, closed, ready_for_review, converted_to_draft]"
+# What makes a commit to publish; all else the controller sees for itself.
+_PUSHES: Final = "[opened, synchronize, reopened]"
 _NUMBER: Final = "${{ github.event.pull_request.number }}"
 _SHA: Final = "${{ github.event.pull_request.head.sha }}"
 
@@ -39,7 +41,8 @@ class Build(Struct, frozen=True, kw_only=True):
 class Choices(Struct, frozen=True, kw_only=True):
     """What differs from one repository to another.
 
-    `action`: the commit of our action. `registry`: the host that images are pushed to.
+    `action`: the commit of our action. `registry`: the host that images are pushed to. `artifacts`: where
+    the manifests are published for the controller to take; empty where the workflow asks the cluster itself.
     """
 
     project: str
@@ -47,21 +50,28 @@ class Choices(Struct, frozen=True, kw_only=True):
     builds: Sequence[Build] = ()
     registry: str = GITHUBS_REGISTRY
     has_test: bool = False
+    artifacts: str = ""
 
 
 def text(choices: Choices) -> str:
     """The file."""
-    return "\n".join((*_head(), *_deploy(choices), "", *_close(choices))) + "\n"
+    if choices.artifacts:
+        return "\n".join((*_head(_PUBLISHED, _PUSHES), *_deploy(choices))) + "\n"
+    return "\n".join((*_head(_ASKED_FOR, _TYPES), *_deploy(choices), "", *_close(choices))) + "\n"
 
 
-def _head() -> Iterator[str]:
+_ASKED_FOR: Final = "A preview for each pull request: built, asked for, tested, closed."
+_PUBLISHED: Final = "Each pull request is built and published; the cluster takes it, and closes it."
+
+
+def _head(what: str, types: str) -> Iterator[str]:
     yield from (
-        "# Written by `kubepreview init`. A preview for each pull request: built, asked for, tested, closed.",
+        f"# Written by `kubepreview init`. {what}",
         "name: preview",
         "",
         "on:",
         "  pull_request:",
-        f"    types: {_TYPES}",
+        f"    types: {types}",
         "",
         "# Each job asks for what it needs.",
         "permissions: {}",
@@ -71,17 +81,19 @@ def _head() -> Iterator[str]:
 
 
 def _deploy(choices: Choices) -> Iterator[str]:
+    job = ("publish", "Publish") if choices.artifacts else ("deploy", "Deploy")
+    is_open = () if choices.artifacts else ("      github.event.action != 'closed' &&",)
     yield from (
-        "  deploy:",
-        "    name: Deploy",
+        f"  {job[0]}:",
+        f"    name: {job[1]}",
         "    # A pull request of a fork gets no secrets, and so no preview in this way.",
         "    if: >-",
-        "      github.event.action != 'closed' &&",
+        *is_open,
         "      github.event.pull_request.head.repo.full_name == github.repository",
         "    runs-on: ubuntu-24.04",
         "    timeout-minutes: 30",
-        f"    environment: {ENVIRONMENT}",
-        "    # The next push ends the deploy of the last. After a close the cluster refuses it.",
+        *((f"    environment: {ENVIRONMENT}",) if _has_secrets(choices) else ()),
+        "    # The next push ends what was begun for the last. After a close the cluster refuses it.",
         "    concurrency:",
         f"      group: preview-{_NUMBER}",
         "      cancel-in-progress: true",
@@ -96,22 +108,29 @@ def _deploy(choices: Choices) -> Iterator[str]:
         "          persist-credentials: false",
         "",
     )
+    yield from _login(choices)
     yield from _builds(choices)
-    yield from _up(choices)
+    yield from _publish(choices) if choices.artifacts else _up(choices)
 
 
 def _pushes_to_github(choices: Choices) -> bool:
-    return bool(choices.builds) and choices.registry == GITHUBS_REGISTRY
+    return _pushes(choices) and choices.registry == GITHUBS_REGISTRY
 
 
-def _builds(choices: Choices) -> Iterator[str]:
-    if not choices.builds:
+def _has_secrets(choices: Choices) -> bool:
+    """Of the repository's own: the way to the cluster, or to another registry than GitHub's."""
+    return not choices.artifacts or choices.registry != GITHUBS_REGISTRY
+
+
+def _pushes(choices: Choices) -> bool:
+    return bool(choices.builds or choices.artifacts)
+
+
+def _login(choices: Choices) -> Iterator[str]:
+    if not _pushes(choices):
         return
     is_githubs = _pushes_to_github(choices)
     yield from (
-        "      - name: Set up the builder",
-        f"        uses: {_BUILDX}",
-        "",
         "      - name: Log in to the registry",
         f"        uses: {_LOGIN}",
         "        with:",
@@ -120,6 +139,11 @@ def _builds(choices: Choices) -> Iterator[str]:
         f"          password: ${{{{ {'github.token' if is_githubs else 'secrets.REGISTRY_PASSWORD'} }}}}",
         "",
     )
+
+
+def _builds(choices: Choices) -> Iterator[str]:
+    if choices.builds:
+        yield from ("      - name: Set up the builder", f"        uses: {_BUILDX}", "")
     for index, build in enumerate(choices.builds, 1):
         yield from (
             f"      - name: {scalar(f'Build {build.name}')}",
@@ -142,11 +166,8 @@ def _up(choices: Choices) -> Iterator[str]:
         "        with:",
         "          command: auto",
         *_kubeconfig(),
+        *_images(choices),
     )
-    if choices.builds:
-        yield "          image: |"
-    for index, build in enumerate(choices.builds, 1):
-        yield f"            {build.name}={build.pushed}@${{{{ steps.build-{index}.outputs.digest }}}}"
     if choices.has_test:
         yield from (
             "",
@@ -156,6 +177,24 @@ def _up(choices: Choices) -> Iterator[str]:
             "          command: test",
             *_kubeconfig(),
         )
+
+
+def _publish(choices: Choices) -> Iterator[str]:
+    yield from (
+        "      - name: Publish it, for the cluster to take",
+        f"        uses: {ACTION}@{choices.action}",
+        "        with:",
+        "          command: publish",
+        f"          to: {choices.artifacts}",
+        *_images(choices),
+    )
+
+
+def _images(choices: Choices) -> Iterator[str]:
+    if choices.builds:
+        yield "          image: |"
+    for index, build in enumerate(choices.builds, 1):
+        yield f"            {build.name}={build.pushed}@${{{{ steps.build-{index}.outputs.digest }}}}"
 
 
 def _close(choices: Choices) -> Iterator[str]:

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from typing import Final
 
 import httpx2
 from msgspec import Struct, field
@@ -50,24 +51,43 @@ class Answer(Struct, frozen=True, kw_only=True):
         return value if isinstance(value, dict) else {}
 
 
+class Content(Struct, frozen=True):
+    """What is sent along. A request without any has no type either."""
+
+    body: bytes = b""
+    media_type: str = ""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The header that says what it is."""
+        return {"Content-Type": self.media_type} if self.media_type else {}
+
+
+NOTHING: Final = Content()
+
+
 class Session(Struct, kw_only=True):
-    """One conversation about one repository. `what` names the deed in messages."""
+    """One conversation about one repository. `what` names the deed in messages.
+
+    `actions`: what a token is asked for that the registry does not say itself.
+    """
 
     client: httpx2.AsyncClient
     logins: Mapping[str, Login]
     what: str
     repository: str
+    actions: str = "pull"
     _authorizations: dict[str, str] = field(default_factory=dict)
 
-    async def send(self, method: str, url: str, accept: str = "*/*") -> Answer:
+    async def send(self, method: str, url: str, accept: str = "*/*", content: Content = NOTHING) -> Answer:
         """The answer of the last host in line. A 401 is answered once by each host."""
         target = self._address(url)
         for _ in range(_MOST_HOPS):
             host = _host(target)
-            headers = {"Accept": accept}
+            headers = {"Accept": accept, **content.headers}
             if host in self._authorizations:
                 headers["Authorization"] = self._authorizations[host]
-            answer = await self._once(method, target, headers)
+            answer = await self._once(method, target, headers, content.body)
             if answer.code == HTTPStatus.UNAUTHORIZED and host not in self._authorizations:
                 self._authorizations[host] = await self._authorization(answer, target)
             elif answer.code in _REDIRECTS and "location" in answer.headers:
@@ -76,10 +96,16 @@ class Session(Struct, kw_only=True):
                 return answer
         raise Unreachable(f"{self.what}: {url} leads on and on, {_MOST_HOPS} answers in all")
 
-    async def _once(self, method: str, url: httpx2.URL, headers: Mapping[str, str]) -> Answer:
+    def beside(self, url: str, location: str) -> httpx2.URL:
+        """Where an answer of `url` leads; Unreachable if that is no address, or not protected any more."""
+        return self._next(self._address(url), location)
+
+    async def _once(
+        self, method: str, url: httpx2.URL, headers: Mapping[str, str], content: bytes = b""
+    ) -> Answer:
         body = b""
         try:
-            async with self.client.stream(method, url, headers=headers) as response:
+            async with self.client.stream(method, url, headers=headers, content=content or None) as response:
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > _MAX_BYTES:
@@ -121,7 +147,7 @@ class Session(Struct, kw_only=True):
 
     async def _token(self, offer: Challenge, login: Login | None, url: httpx2.URL) -> str:
         realm = self._next(url, offer.parameters.get("realm", ""))
-        scope = offer.parameters.get("scope") or f"repository:{self.repository}:pull"
+        scope = offer.parameters.get("scope") or f"repository:{self.repository}:{self.actions}"
         asked = {"scope": scope, "service": offer.parameters.get("service", "")}
         target = realm.copy_merge_params({key: value for key, value in asked.items() if value})
         answer = await self._once("GET", target, {"Authorization": login.basic} if login else {})

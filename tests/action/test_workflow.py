@@ -26,6 +26,12 @@ _CHOICES: Final = {
     "two images": Choices(project="shop", action=_ACTION, builds=(_ONE, _OTHER)),
     "another registry": Choices(project="shop", action=_ACTION, builds=(_ONE,), registry="r.example.com"),
     "no image": Choices(project="shop", action=_ACTION),
+    "published": Choices(
+        project="shop", action=_ACTION, builds=(_ONE,), has_test=True, artifacts="ghcr.io/acme/shop/previews"
+    ),
+    "published elsewhere": Choices(
+        project="shop", action=_ACTION, registry="r.example.com", artifacts="r.example.com/shop/previews"
+    ),
 }
 
 
@@ -68,17 +74,34 @@ async def test_two_linters_find_nothing_in_our_own(tmp_path: Path) -> None:
     await _lint(tmp_path)
 
 
+_PUSHES = {"opened", "synchronize", "reopened"}
+
+
 def _jobs(choices: Choices) -> dict[str, Any]:
     # A loader without types: to YAML 1.1 the word `on` is a boolean.
     found: dict[str, Any] = yaml.load(workflow.text(choices), Loader=yaml.BaseLoader)  # noqa: S506 - text only
     assert set(found["on"]) == {"pull_request"}
-    assert set(found["on"]["pull_request"]["types"]) == {
-        *("opened", "synchronize", "reopened", "closed"),
-        *("ready_for_review", "converted_to_draft"),
-    }
+    more = set() if choices.artifacts else {"closed", "ready_for_review", "converted_to_draft"}
+    assert set(found["on"]["pull_request"]["types"]) == _PUSHES | more
     assert found["permissions"] == {}
     jobs: dict[str, Any] = found["jobs"]
     return jobs
+
+
+def test_one_that_publishes_has_no_way_to_the_cluster() -> None:
+    """No kubeconfig, no environment with secrets, and nothing to close: the cluster sees that for itself."""
+    jobs = _jobs(_CHOICES["published"])
+    text = workflow.text(_CHOICES["published"])
+
+    assert set(jobs) == {"publish"}
+    assert jobs["publish"]["permissions"] == {"contents": "read", "packages": "write"}
+    assert "secrets." not in text
+    assert "kubeconfig" not in text
+    assert jobs["publish"]["steps"][-1]["with"] == {
+        "command": "publish",
+        "to": "ghcr.io/acme/shop/previews",
+        "image": "shop=ghcr.io/acme/shop@${{ steps.build-1.outputs.digest }}\n",
+    }
 
 
 def test_a_close_is_never_cancelled_and_waits_for_nothing() -> None:

@@ -13,8 +13,8 @@ import yaml
 
 from kubepreview.cli.action import Inputs
 from tests.cli.conftest import IMAGE, Cluster
-from tests.cli.test_event import PAYLOAD, SHA
 from tests.commands import Ended, kubepreview
+from tests.core.test_event import PAYLOAD, SHA
 
 _ROOT = Path(__file__).parents[2]
 _AT = "2026-01-02T03:04:05Z"
@@ -212,6 +212,6 @@ def test_the_actions_inputs_are_those_that_are_read() -> None:
 
     assert set(action["inputs"]) == set(Inputs.__struct_fields__)
     assert handed_on == {name: f"${{{{ inputs.{name} }}}}" for name in action["inputs"]}
-    assert set(action["outputs"]) == {"url", "namespace", "revision", "ready"}
+    assert set(action["outputs"]) == {"url", "namespace", "revision", "ready", "artifact"}
     assert "${{" not in install["run"] + run["run"]
     assert 'python" -P -m kubepreview' in run["run"]

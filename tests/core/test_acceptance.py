@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from kubepreview.core.acceptance import MAX_MANIFEST_BYTES, Accepted, Rejected, accept, without_project
 from kubepreview.core.approvals import to_look_at
@@ -151,3 +153,19 @@ def test_a_host_that_dns_cannot_hold_is_refused() -> None:
 
     assert isinstance(verdict, Rejected)
     assert verdict.reason == "HostTooLong"
+
+
+def test_manifests_that_are_still_built_are_waited_for() -> None:
+    """And a preview that there shall not be is not said to be built."""
+    waiting = preview(artifact=f"ghcr.io/acme/previews:{SHA}")
+    waiting = replace(waiting, spec=replace(waiting.spec, entry=UNSET, manifests=()))
+    draft = replace(waiting.spec.pull_request, draft=True)
+    skipped = replace(waiting, spec=replace(waiting.spec, pull_request=draft))
+
+    built, not_wanted = (
+        accept(each, project(pullRequests={"drafts": "Skip"})) for each in (waiting, skipped)
+    )
+    assert isinstance(built, Rejected)
+    assert isinstance(not_wanted, Rejected)
+    assert (built.reason, not_wanted.reason) == ("Building", "Draft")
+    assert built.message == f"{SHA[:7]} is being built: waiting for ghcr.io/acme/previews:{SHA}"

@@ -65,6 +65,10 @@ _FAILING: dict[str, Any] = {
         (_of(generation=2, said=_READY), "deploying"),
         (_of(said={"Ready": ("False", "Queued", "place 2 of 3")}), "queued"),
         (_of(said={"Ready": ("False", "Asleep", "")}), "asleep"),
+        (
+            _of(said={"Ready": ("False", "Building", ""), "Accepted": ("False", "Building", "")}),
+            "building",
+        ),
         (_of(said={"Ready": ("False", "ForksOff", ""), "Accepted": ("False", "ForksOff", "")}), "refused"),
         (_of(said={"Ready": ("False", "Refused", ""), "Applied": ("False", "Refused", "")}), "refused"),
         (_of(**_FAILING), "failing"),
@@ -97,6 +101,17 @@ def test_a_link_to_what_is_not_this_commit_is_not_shown_as_ready() -> None:
 
     assert "Link" not in said
     assert f"| Served | `{OLD_SHA}` since" in said
+
+
+def test_what_keeps_a_newer_commit_from_being_asked_for_is_told() -> None:
+    """While the old one is served; of what is only being built, one word is enough."""
+    refused, missing = (("False", reason, "r.example.com/x: why") for reason in ("Refused", "NotFound"))
+    building = {"Ready": ("False", "Building", "waiting for r.example.com/x")}
+    assert "| Next | `r.example.com/x: why` |" in comment(_of(said={**_READY, "ArtifactTaken": refused}))
+    assert "| Next | `r.example.com/x: why` |" in comment(_of(said={**_READY, "ArtifactTaken": missing}))
+    assert "| Next | `r.example.com/x: why` |" in comment(_of(said={**building, "ArtifactTaken": refused}))
+    assert "| Next |" not in comment(_of(said={**building, "ArtifactTaken": missing}))
+    assert "| Next |" not in comment(_of(said={**_READY, "ArtifactTaken": ("True", "Taken", "x")}))
 
 
 def test_a_failure_shows_its_last_words_as_they_were() -> None:

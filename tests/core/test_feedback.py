@@ -62,6 +62,15 @@ def test_what_happens_is_another_gist(other: dict[str, Any]) -> None:
     assert _drafted(**other).gist != _drafted().gist
 
 
+def test_a_refused_artifact_is_news_and_a_missing_one_is_not() -> None:
+    """The author can mend the one; the other is on its way."""
+    said = {"type": "ArtifactTaken", "status": "False", "message": "why", "lastTransitionTime": _AT}
+    refused, missing = (
+        _drafted(status={"conditions": [{**said, "reason": reason}]}) for reason in ("Refused", "NotFound")
+    )
+    assert missing.gist == _drafted().gist != refused.gist
+
+
 @pytest.mark.parametrize(
     ("of", "last", "now", "waits"),
     [

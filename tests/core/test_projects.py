@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from kubepreview.core import keys, projects
+from kubepreview.core import installation, keys, projects
 from kubepreview.core.ingress import IngressClass, address_of, default_class
 from kubepreview.core.project_spec import ProjectSpec
 from kubepreview.core.projects import Given, Ingress, Seen
@@ -231,4 +231,29 @@ def test_the_controller_may_keep_evidence_in_the_projects_own_namespace() -> Non
     assert [rule["resources"] for rule in role["rules"]] == [["configmaps"]]
     assert [(each["name"], each["namespace"]) for each in binding["subjects"]] == [
         ("kubepreview-controller", "kubepreview-system")
+    ]
+
+
+def test_the_controller_writes_previews_where_it_takes_artifacts_and_nowhere_else() -> None:
+    """Elsewhere it only changes those that others have written."""
+    taking = replace(SHOP, artifacts="ghcr.io/acme/shop/previews")
+    *_, role, binding = projects.objects(taking, projects.project_spec(taking, HERE))
+    verbs = {
+        verb
+        for obj in installation.objects()
+        if obj["kind"] in ("Role", "ClusterRole") and obj["metadata"]["name"] == "kubepreview-controller"
+        for rule in obj["rules"]
+        if "previews" in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+    assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == SHOP.control_namespace
+    assert [(rule["resources"], rule["verbs"]) for rule in role["rules"]] == [
+        (["previews"], ["create", "patch"])
+    ]
+    assert "create" not in verbs
+    assert not [
+        obj
+        for obj in projects.objects(SHOP, projects.project_spec(SHOP, HERE))
+        if obj["metadata"]["name"] == role["metadata"]["name"]
     ]

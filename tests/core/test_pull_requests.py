@@ -15,7 +15,6 @@ from kubepreview.core.pull_requests import (
     PullRequestRef,
     Seen,
     Standing,
-    Told,
     Unread,
     closing,
     contradiction,
@@ -24,6 +23,7 @@ from kubepreview.core.pull_requests import (
     read_missing,
     told,
 )
+from kubepreview.core.status import Said
 
 from .examples import NOW
 
@@ -197,27 +197,37 @@ _NO = Unread(why="GitHub answered 502")
     ("standing", "minutes", "said"),
     [
         (Standing(), 60, None),
-        (_after(_OPEN), 0, Told("True", "Open")),
-        (_after(_MERGED), 0, Told("False", "Merged")),
+        (_after(_OPEN), 0, Said("PullRequestOpen", "True", "Open")),
+        (_after(_MERGED), 0, Said("PullRequestOpen", "False", "Merged")),
         # What was known holds for a while, and then nothing is known, since it was known last.
         (_after(_OPEN, _NO), 2, None),
         (_after(_OPEN, _NO, _NO), 5, None),
         (
             _after(_OPEN, _NO, _NO),
             6,
-            Told("Unknown", "NoAnswer", "unknown since 2026-01-02 03:04:05 UTC: GitHub answered 502"),
+            Said(
+                "PullRequestOpen",
+                "Unknown",
+                "NoAnswer",
+                "unknown since 2026-01-02 03:04:05 UTC: GitHub answered 502",
+            ),
         ),
-        (_after(_OPEN, _NO, _NO, _OPEN), 9, Told("True", "Open")),
+        (_after(_OPEN, _NO, _NO, _OPEN), 9, Said("PullRequestOpen", "True", "Open")),
         # Nothing was ever known.
         (_after(_NO), 1, None),
         (
             _after(_NO, _NO),
             7,
-            Told("Unknown", "NoAnswer", "unknown since 2026-01-02 03:04:05 UTC: GitHub answered 502"),
+            Said(
+                "PullRequestOpen",
+                "Unknown",
+                "NoAnswer",
+                "unknown since 2026-01-02 03:04:05 UTC: GitHub answered 502",
+            ),
         ),
     ],
 )
-def test_what_the_status_says(standing: Standing, minutes: int, said: Told | None) -> None:
+def test_what_the_status_says(standing: Standing, minutes: int, said: Said | None) -> None:
     """The truth, or that it is unknown and since when."""
     assert told(standing, NOW + dt.timedelta(minutes=minutes), _PATIENCE) == said
 
@@ -227,5 +237,7 @@ def test_why_it_is_not_closed_is_said() -> None:
     held = told(_after(_MERGED), NOW, _PATIENCE, held="look first")
     kept = told(_after(_MERGED), NOW, _PATIENCE, is_kept=True)
 
-    assert held == Told("False", "Merged", "the preview is not closed: look first")
-    assert kept == Told("False", "Merged", "the preview was asked for after that, and stays")
+    assert held == Said("PullRequestOpen", "False", "Merged", "the preview is not closed: look first")
+    assert kept == Said(
+        "PullRequestOpen", "False", "Merged", "the preview was asked for after that, and stays"
+    )

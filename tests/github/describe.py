@@ -17,6 +17,7 @@ from typing import Any, Final
 DESCRIPTION: Final = Path(__file__).with_name("description.json")
 _REPO: Final = "/repos/{owner}/{repo}"
 USED: Final = (
+    ("get", f"{_REPO}/pulls"),
     ("get", f"{_REPO}/pulls/{{pull_number}}"),
     ("get", f"{_REPO}/issues/{{issue_number}}"),
     ("get", f"{_REPO}/issues/{{issue_number}}/comments"),

@@ -19,8 +19,18 @@ class Contradiction(AssertionError):
 
 def example(name: str) -> dict[str, Any]:
     """One of the description's own examples, to be changed at will."""
-    found: dict[str, Any] = copy.deepcopy(_description()["components"]["examples"][name]["value"])
+    found: dict[str, Any] = _example(name)
     return found
+
+
+def example_item(name: str) -> dict[str, Any]:
+    """The first of an example that is a list."""
+    found: dict[str, Any] = _example(name)[0]
+    return found
+
+
+def _example(name: str) -> Any:
+    return copy.deepcopy(_description()["components"]["examples"][name]["value"])
 
 
 def check_request(

@@ -27,6 +27,18 @@ def _pull(world: World, asked: Asked) -> Reply:
     return Reply(200, _pull_body(name, number, found))
 
 
+def _pulls(world: World, asked: Asked) -> Reply:
+    """Those that are open; the newest first, as GitHub does if it is not told otherwise."""
+    assert asked.query["state"] == "open"
+    found = [
+        _listed_body(name, number, each)
+        for (name, number), each in sorted(world.pulls.items(), key=lambda pair: -pair[0][1])
+        if name == asked.repository and each.state == "open" and not each.is_deleted
+    ]
+    size, page = int(asked.query["per_page"]), int(asked.query["page"])
+    return Reply(200, found[(page - 1) * size : page * size])
+
+
 def _issue(world: World, asked: Asked) -> Reply:
     """A pull request is one, too."""
     missing = _missing_issue(world, asked)
@@ -135,15 +147,50 @@ def _access_token(world: World, asked: Asked) -> Reply:
 
 def _pull_body(name: str, number: int, pull: PullRequest) -> dict[str, Any]:
     """The description's own example, with the facts of this one."""
-    found = description.example("pull-request")
-    at = moment(pull.updated_at)
-    closed = at if pull.state == "closed" else None
-    found |= {"number": number, "state": pull.state, "merged": pull.is_merged, "closed_at": closed}
-    # Left out: of a team the example lacks what the description itself requires.
-    found |= {"merged_at": at if pull.is_merged else None, "updated_at": at, "requested_teams": []}
+    found = description.example("pull-request") | _facts(name, number, pull)
+    found |= {"merged": pull.is_merged}
     for side in ("base", "head"):
-        found[side] = copy.deepcopy(found[side])
-        found[side]["repo"]["full_name"] = name
+        found[side] = _side(found[side], side, name, pull)
+    return found
+
+
+def _listed_body(name: str, number: int, pull: PullRequest) -> dict[str, Any]:
+    """As it stands in a list, which says less of each."""
+    found = description.example_item("pull-request-simple-items") | _facts(name, number, pull)
+    for side in ("base", "head"):
+        found[side] = _side(found[side], side, name, pull)
+    return found
+
+
+def _facts(name: str, number: int, pull: PullRequest) -> dict[str, Any]:
+    at = moment(pull.updated_at)
+    user = description.example("pull-request")["user"]
+    label = description.example("pull-request")["labels"][0]
+    return {
+        "number": number,
+        "state": pull.state,
+        "title": pull.title,
+        "draft": pull.is_draft,
+        "user": {**user, "login": pull.author},
+        "labels": [{**label, "name": each} for each in pull.labels],
+        "html_url": f"https://github.com/{name}/pull/{number}",
+        "closed_at": at if pull.state == "closed" else None,
+        "merged_at": at if pull.is_merged else None,
+        "updated_at": at,
+        # Left out: of a team the example lacks what the description itself requires.
+        "requested_teams": [],
+    }
+
+
+def _side(example: dict[str, Any], side: str, name: str, pull: PullRequest) -> dict[str, Any]:
+    """Where it comes from, or goes to."""
+    found = copy.deepcopy(example)
+    is_head = side == "head"
+    found["repo"]["full_name"] = (pull.head_repository if is_head else "") or name
+    if is_head:
+        found["sha"] = pull.head
+    else:
+        found["ref"] = pull.base
     return found
 
 
@@ -168,6 +215,7 @@ _COMMENTS: Final = f"{_REPO}/issues/{{issue_number}}/comments"
 _COMMENT: Final = f"{_REPO}/issues/comments/{{comment_id}}"
 OPERATIONS: Final = (
     Operation("GET", f"{_REPO}/pulls/{{pull_number}}", "pull_requests:read", _pull),
+    Operation("GET", f"{_REPO}/pulls", "pull_requests:read", _pulls),
     Operation("GET", _COMMENTS, "pull_requests:read", _comments),
     Operation("GET", f"{_REPO}/issues/comments", "pull_requests:read", _all_comments),
     Operation("GET", f"{_REPO}/collaborators/{{username}}/permission", None, _permission),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, cast, get_args
 
 import jwt
@@ -74,12 +74,19 @@ class App:
 
 @dataclass
 class PullRequest:
-    """What the stand-in knows of one."""
+    """What the stand-in knows of one. `head_repository`: empty for its own repository's, else a fork's."""
 
     state: Literal["open", "closed"] = "open"
     is_merged: bool = False
     is_deleted: bool = False
     updated_at: dt.datetime = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    head: str = "6" * 40
+    head_repository: str = ""
+    title: str = "Amend"
+    author: str = "octocat"
+    is_draft: bool = False
+    labels: tuple[str, ...] = ()
+    base: str = "main"
 
 
 @dataclass
@@ -174,13 +181,17 @@ class World:
         self.accounts[token] = account
         return token
 
-    def open(self, repository: str, number: int, at: dt.datetime) -> None:
-        """A pull request is opened, or reopened."""
-        self.pulls[repository, number] = PullRequest(updated_at=at)
+    def open(self, repository: str, number: int, at: dt.datetime, **facts: Any) -> None:
+        """A pull request is opened, or reopened, pushed to or edited; it is as it was but for these facts."""
+        before = self.pulls.get((repository, number), PullRequest())
+        self.pulls[repository, number] = replace(
+            before, state="open", is_merged=False, updated_at=at, **facts
+        )
 
     def close(self, repository: str, number: int, at: dt.datetime, *, merged: bool = False) -> None:
         """A pull request is closed, or merged."""
-        self.pulls[repository, number] = PullRequest("closed", merged, updated_at=at)
+        before = self.pulls.get((repository, number), PullRequest())
+        self.pulls[repository, number] = replace(before, state="closed", is_merged=merged, updated_at=at)
 
     def delete(self, repository: str, number: int) -> None:
         """A pull request is deleted, as only GitHub's own people can."""

@@ -18,6 +18,7 @@ class Asked:
     method: str
     path: str
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,9 @@ async def standin(answer: Answer) -> AsyncIterator[StandIn]:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         method, path, _ = head[0].split(" ")
         headers = dict(line.split(": ", 1) for line in head[1:] if line)
-        asked = Asked(method, path, {name.lower(): value for name, value in headers.items()})
+        headers = {name.lower(): value for name, value in headers.items()}
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        asked = Asked(method, path, headers, body)
         it.asked.append(asked)
         said = answer(asked)
         lines = [f"HTTP/1.1 {said.code} Said", "Connection: close", f"Content-Length: {len(said.body)}"]

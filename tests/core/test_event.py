@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kubepreview.cli import event
+from kubepreview.core import event
 from kubepreview.core.model import PullRequest, Revision
 from kubepreview.errors import InvalidInput
 

@@ -1,4 +1,4 @@
-"""What GitHub's event file says of a pull request. Pure: a payload in, the facts or all problems out.
+"""What GitHub says of a pull request, in an event file or a list: the facts, or all problems.
 
 The payload is written by GitHub, but its words are the author's: they are cut to what the Preview holds.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -48,6 +49,19 @@ def read(payload: bytes, file: str) -> Event | None:
     return _Reader(document, file).event()
 
 
+def read_list(body: bytes) -> tuple[Event, ...]:
+    """The pull requests of an API answer. Raises ValueError for anything else than a list of objects.
+
+    One that is not as GitHub describes it is left out: of it nothing is known, and the others are right.
+    """
+    listed = msgspec.json.decode(body, type=tuple[dict[str, Any], ...])
+    found = []
+    for each in listed:
+        with suppress(InvalidInput):
+            found.append(_Reader({"pull_request": each}, "GitHub's answer").event())
+    return tuple(found)
+
+
 def one_line(text: str, limit: int) -> str:
     """The text on one line, cut to `limit` characters, the last of them an ellipsis."""
     line = _UNSEEN.sub(" ", text).strip()
@@ -81,7 +95,7 @@ class _Reader:
         declared = pull_request(
             number=number,
             title=self._take("pull_request.title", str),
-            author=self._take("pull_request.user.login", str),
+            author=self._author(),
             url=self._take("pull_request.html_url", str),
             from_fork=head != base,
         )
@@ -118,6 +132,11 @@ class _Reader:
             base=one_line(base, _MAX_BASE) if isinstance(base, str) else "",
         )
 
+    def _author(self) -> str:
+        # Of a deleted account there is null; GitHub itself shows it by this name.
+        is_gone = self._look("pull_request.user") is None and "user" in self._document["pull_request"]
+        return _GHOST if is_gone else self._take("pull_request.user.login", str)
+
     def _repository(self, side: str) -> str:
         # A fork that was deleted is null; it is still not the repository itself.
         found = self._look(f"pull_request.{side}.repo")
@@ -151,6 +170,7 @@ class _Reader:
             self._problems.append(Problem(where=f"{self._file}: {path}", what=what))
 
 
+_GHOST: Final = "ghost"
 _WORDS: Final = {int: "a number", str: "a text"}
 
 
