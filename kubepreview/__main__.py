@@ -117,6 +117,10 @@ COMMANDS: Final[Mapping[str, Row]] = {
         summary="Run a Kubernetes node on this machine.",
         section=_CLUSTER,
     ),
+    "oidc-token": Row(
+        target="kubepreview.cli.oidc_token:oidc_token",
+        summary="Print GitHub's token of a job, for kubeconfigs.",
+    ),
     "action": Row(target="kubepreview.cli.action:action", summary="Run as a step of GitHub Actions."),
     "controller": Row(
         target="kubepreview.controller.command:controller", summary="Run the controller, inside a cluster."

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,7 +19,7 @@ import click
 import msgspec
 from msgspec import Struct
 
-from kubepreview.cli import declaring, previews
+from kubepreview.cli import declaring, oidc_token, previews
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect
 from kubepreview.cli.down import down
@@ -50,6 +52,9 @@ class Inputs(Struct, frozen=True, kw_only=True):
     config: str = ""
     image: str = ""
     kubeconfig: str = ""
+    server: str = ""
+    certificate_authority: str = ""
+    audience: str = ""
     project: str = ""
     timeout: str = ""
     to: str = ""
@@ -141,7 +146,8 @@ def _command(wish: str, caller: Caller) -> str:
 @contextmanager
 def _kubeconfig(inputs: Inputs, caller: Caller) -> Iterator[Path | None]:
     """A file that only this user can read, for as long as it is needed; None for what the job has already."""
-    if not inputs.kubeconfig:
+    text = inputs.kubeconfig or (_oidc_kubeconfig(inputs) if inputs.server else "")
+    if not text:
         home = caller.environ.get("HOME", "/")
         if not caller.environ.get("KUBECONFIG") and not (Path(home) / ".kube" / "config").is_file():
             raise InvalidInput("there is no way to the cluster: no kubeconfig", hint=_NO_SECRETS)
@@ -150,8 +156,15 @@ def _kubeconfig(inputs: Inputs, caller: Caller) -> Iterator[Path | None]:
     with tempfile.TemporaryDirectory(dir=caller.environ.get("RUNNER_TEMP")) as folder:
         path = Path(folder) / "kubeconfig"
         path.touch(0o600)
-        path.write_text(inputs.kubeconfig + "\n")
+        path.write_text(text + "\n")
         yield path
+
+
+def _oidc_kubeconfig(inputs: Inputs) -> str:
+    """By which the job logs in with GitHub's own token; it holds no secret."""
+    command = [sys.executable, "-P", "-m", "kubepreview"]
+    config = oidc_token.kubeconfig(inputs.server, inputs.certificate_authority, inputs.audience, command)
+    return json.dumps(config)
 
 
 def _told(caller: Caller, inputs: Inputs, connection: Connection, runner: Runner) -> Preview | None:

@@ -6,7 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,10 @@ _MAX_DEPTH = 8
 _MAX_MANIFEST_BYTES = 256 * 1024
 _REMOTE = re.compile(r"[:/]([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+?)(?:\.git)?/?")
 _GIT_TIMEOUT_S = 10
+_SERVER = re.compile(r"https://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._/-]*)?")
+_PEM = re.compile(
+    r"\s*(-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+", re.ASCII
+)
 _PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9][A-Za-z0-9._-]*)+")
 
 
@@ -54,17 +58,19 @@ _PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9][A-Za-z0-9
     is_flag=True,
     help="The workflow has no way to the cluster: it publishes, and the controller takes it from there.",
 )
+@click.option(
+    "--server",
+    default="",
+    metavar="URL",
+    help="The apiserver; the workflow logs in to it with GitHub's own token instead of a kubeconfig.",
+)
+@click.option(
+    "--certificate-authority",
+    type=click.File(),
+    help="With --server: the PEM file of its authority.  [default: one that everybody trusts]",
+)
 @click.pass_obj
-def init(
-    caller: Caller,
-    /,
-    *,
-    force: bool,
-    dry_run: bool,
-    action_commit: str | None,
-    registry: str,
-    publish: bool,
-) -> None:
+def init(caller: Caller, /, *, force: bool, dry_run: bool, action_commit: str | None, **way: Any) -> None:
     """Write .github/preview.yml and a workflow for this repository, with each line explained.
 
     Looks for Dockerfiles, kustomizations, Helm charts, manifests and a test. Nothing is sent anywhere.
@@ -78,8 +84,7 @@ def init(
     config_file.parse(text, config.FILE_NAMES[0])
     texts = {there or root / config.FILE_NAMES[0]: text}
     if action := _action(action_commit):
-        choices = scaffold.choices(facts, action, _place(registry), publishes=publish)
-        texts[root / workflow.FILE] = workflow.text(choices)
+        texts[root / workflow.FILE] = workflow.text(_choices(facts, action, way))
     for line in _seen(facts):
         caller.streams.talk(line)
     if dry_run:
@@ -94,6 +99,28 @@ def init(
     caller.streams.talk(
         "Next: read it through, then `kubepreview render` shows what a preview would be made of"
     )
+
+
+def _choices(facts: Facts, action: str, way: Mapping[str, Any]) -> workflow.Choices:
+    server, authority = way["server"], way["certificate_authority"]
+    if server and way["publish"]:
+        raise InvalidInput("--server and --publish: a workflow that publishes has no way to the cluster")
+    if server and not _SERVER.fullmatch(server):
+        raise InvalidInput(f"--server: {server!r} is not the URL of an apiserver", hint="https://HOST:PORT")
+    return scaffold.choices(
+        facts,
+        action,
+        _place(way["registry"]),
+        publishes=way["publish"],
+        server=server,
+        certificate_authority=_pem(authority.read()) if authority else "",
+    )
+
+
+def _pem(text: str) -> str:
+    if not _PEM.fullmatch(text):
+        raise InvalidInput("--certificate-authority: the file holds no certificates, and nothing but them")
+    return text
 
 
 def _place(registry: str) -> str:

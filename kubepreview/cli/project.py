@@ -7,14 +7,15 @@ import base64
 from typing import Any
 
 import click
+import msgspec
 
 from kubepreview.cli import facts
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.durations import Duration
 from kubepreview.cli.output import Format, as_yaml, output_option, write_data
-from kubepreview.core import keys, names, projects
-from kubepreview.core.project_spec import ProjectSpec
+from kubepreview.core import keys, names, oidc, projects
+from kubepreview.core.project_spec import PreviewProject, ProjectSpec
 from kubepreview.core.wire import Object
 from kubepreview.errors import InvalidInput, NotFound, Refused
 from kubepreview.kube.client import Client
@@ -139,6 +140,13 @@ def project() -> None:
     metavar="REGISTRY/REPOSITORY",
     help="Where CI publishes what the controller then takes.  [default: CI writes Previews itself]",
 )
+@click.option(
+    "--repository-id",
+    default="",
+    metavar="NUMBER",
+    help="With --owner-id: its workflow may log in with GitHub's own token (`kubepreview project oidc`).",
+)
+@click.option("--owner-id", default="", metavar="NUMBER", help="GitHub's number of the repository's owner.")
 @click.option("--quota-cpu", default="", help="Of one preview, like each --quota.  [default: 8]")
 @click.option("--quota-memory", default="", help="[default: 8Gi]")
 @click.option("--quota-ephemeral-storage", default="", help="[default: 10Gi]")
@@ -191,14 +199,46 @@ def ci_kubeconfig(
     asyncio.run(_ci_kubeconfig(caller, connection, name, namespace, lifetime_s, options["server"]))
 
 
+@project.command("oidc")
+@click.option("--audience", default=oidc.AUDIENCE, show_default=True, help="For whom the tokens are made.")
+@connection_options
+@click.pass_obj
+def project_oidc(caller: Caller, /, connection: Connection, audience: str) -> None:
+    """Print the AuthenticationConfiguration by which the apiserver believes workflows of all projects.
+
+    Those whose --repository-id and --owner-id are known. It is for the apiserver's --authentication-config.
+    """
+    found = asyncio.run(_projects(caller, connection))
+    identities = {name: spec.oidc for name, spec in found.items() if spec.oidc}
+    if not identities:
+        raise NotFound(
+            "no project has a repository that may log in with GitHub's tokens",
+            hint="`kubepreview project create … --repository-id NUMBER --owner-id NUMBER`; "
+            "`gh api repos/OWNER/NAME --jq '.id, .owner.id'` prints both",
+        )
+    caller.streams.data(as_yaml(oidc.authentication_configuration(identities.values(), audience)))
+    caller.streams.talk(
+        f"For {', '.join(sorted(identities))}. Put it into the apiserver's file, and print it"
+    )
+    caller.streams.talk("anew when a project comes or goes: the apiserver reads the file again by itself.")
+
+
+async def _projects(caller: Caller, connection: Connection) -> dict[str, ProjectSpec]:
+    async with connect(connection, caller) as client:
+        found = [msgspec.convert(each, PreviewProject) for each in await client.list(PREVIEW_PROJECTS)]
+    return {f"{each.metadata.namespace}/{each.metadata.name}": each.spec for each in found}
+
+
 def _given(options: dict[str, Any]) -> projects.Given:
     quota = {name: options.pop(f"quota_{name.replace('-', '_')}") for name in (*_QUOTA, "pods")}
     wire = {"ephemeral-storage": "ephemeralStorage"}
     rules = {name: options.pop(name) for name in ("drafts", "bots", "labels", "ignored_labels", "branches")}
     spelled = {"ignored_labels": "ignoredLabels"}
+    numbers = {"repositoryId": options.pop("repository_id"), "ownerId": options.pop("owner_id")}
     return projects.Given(
         pull_requests={spelled.get(name, name): value for name, value in rules.items() if value},
         **{**options, "pod_profile": options["pod_profile"] or ""},
+        oidc=numbers if any(numbers.values()) else {},
         quota={wire.get(name, name): value for name, value in quota.items() if value},
     )
 

@@ -14,6 +14,7 @@ from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.declaring import expected_sha, number_of
 from kubepreview.cli.durations import timeout_option
+from kubepreview.cli.oidc_token import ASKED_WITH
 from kubepreview.cli.passing_through import Ran
 from kubepreview.cli.scope import ScopeOptions, resolve_scope, scope_options
 from kubepreview.core.model import Preview
@@ -52,7 +53,8 @@ def test(
     sha = sha or expected_sha(wanted, caller)
     preview = asyncio.run(_ready(caller, wanted, sha, timeout or _TIMEOUT_S, scope, connection))
     environ = {
-        **caller.environ,
+        # The test is the pull request's: it does not get to log in as the job.
+        **{name: value for name, value in caller.environ.items() if name not in ASKED_WITH},
         "PREVIEW_URL": preview.status.url,
         "PREVIEW_NUMBER": str(wanted),
         "EXPECTED_REVISION": preview.spec.revision.sha,

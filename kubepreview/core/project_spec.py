@@ -90,6 +90,16 @@ class PullRequestRules(Wire, frozen=True, kw_only=True):
     ] = ()
 
 
+_Number = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,19}$")]
+
+
+class OidcIdentity(Wire, frozen=True, kw_only=True):
+    """The repository as GitHub's tokens for workflows name it: by numbers, which no rename gives away."""
+
+    repository_id: Annotated[_Number, Meta(description="The claim repository_id.")]
+    owner_id: Annotated[_Number, Meta(description="The claim repository_owner_id.")]
+
+
 class ProjectSpec(Wire, frozen=True, kw_only=True):
     """What the platform team decides for the previews of one repository. A pull request cannot touch it."""
 
@@ -157,6 +167,15 @@ class ProjectSpec(Wire, frozen=True, kw_only=True):
             )
         ),
     ] = "Off"
+    oidc: Annotated[
+        OidcIdentity | None,
+        Meta(
+            description=(
+                "Whose workflow may log in with GitHub's own token, where the apiserver believes it "
+                "(`kubepreview project oidc`)."
+            )
+        ),
+    ] = None
     artifacts: Annotated[
         str,
         Meta(

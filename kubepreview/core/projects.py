@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct, field
 
-from kubepreview.core import keys
+from kubepreview.core import keys, oidc
 from kubepreview.core.ingress import IngressClass, default_class
 from kubepreview.core.own_objects import account_ref, role_and_binding, rule
 from kubepreview.core.project_spec import PreviewProject, ProjectSpec
@@ -61,6 +61,7 @@ class Given(Struct, frozen=True, kw_only=True):
     pull_requests: Mapping[str, Any] = field(default_factory=dict)
     quota: Mapping[str, Any] = field(default_factory=dict)
     artifacts: str = ""
+    oidc: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def control_namespace(self) -> str:
@@ -116,6 +117,7 @@ def project_spec(given: Given, seen: Seen) -> ProjectSpec:
         **({"sleepAfter": given.sleep_after} if given.sleep_after else {}),
         **({"passiveAgents": list(given.passive_agents)} if given.passive_agents else {}),
         **({"onPush": given.on_push} if given.on_push else {}),
+        **({"oidc": dict(given.oidc)} if given.oidc else {}),
         **({"artifacts": given.artifacts} if given.artifacts else {}),
         **({"pullRequests": dict(given.pull_requests)} if given.pull_requests else {}),
         **({"feedback": [each for each in given.feedback if each != NOTHING]} if given.feedback else {}),
@@ -152,11 +154,17 @@ def objects(given: Given, spec: ProjectSpec) -> tuple[Object, ...]:
             "kind": "RoleBinding",
             "metadata": {"name": keys.CI_ROLE, "namespace": namespace, "labels": labels},
             "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": keys.CI_ROLE},
-            "subjects": [{"kind": "ServiceAccount", "name": keys.CI_ACCOUNT, "namespace": namespace}],
+            "subjects": list(_ci_subjects(namespace, spec)),
         },
         *_controllers_rights(keys.EVIDENCE_ROLE, namespace, labels, _EVIDENCE),
         *(_controllers_rights(keys.TAKER_ROLE, namespace, labels, _TAKING) if spec.artifacts else ()),
     )
+
+
+def _ci_subjects(namespace: str, spec: ProjectSpec) -> Iterator[Object]:
+    yield {"kind": "ServiceAccount", "name": keys.CI_ACCOUNT, "namespace": namespace}
+    if spec.oidc:
+        yield {"kind": "User", "apiGroup": _RBAC, "name": oidc.username(spec.oidc)}
 
 
 def _controllers_rights(

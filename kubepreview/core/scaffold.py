@@ -67,11 +67,20 @@ def text(facts: Facts) -> str:
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def choices(facts: Facts, action: str, pushed_to: str = "", *, publishes: bool = False) -> Choices:
+def choices(
+    facts: Facts,
+    action: str,
+    pushed_to: str = "",
+    *,
+    publishes: bool = False,
+    server: str = "",
+    certificate_authority: str = "",
+) -> Choices:
     """What the workflow is made of.
 
     `action`: the commit of our action. `pushed_to`: where images go; GitHub's own registry if left out.
-    `publishes`: it asks no cluster; the manifests are published beside the images.
+    `publishes`: it asks no cluster; the manifests are published beside the images. `server` and
+    `certificate_authority`: where it logs in with GitHub's own token; a kubeconfig if left out.
     """
     project = _project(facts)
     # Two braces after a dollar are an expression to GitHub, and no name of a file.
@@ -91,6 +100,8 @@ def choices(facts: Facts, action: str, pushed_to: str = "", *, publishes: bool =
         registry=registry,
         has_test=bool(facts.tests),
         artifacts=f"{place}/previews" if publishes else "",
+        server=server,
+        certificate_authority=certificate_authority,
     )
 
 

@@ -43,6 +43,8 @@ class Choices(Struct, frozen=True, kw_only=True):
 
     `action`: the commit of our action. `registry`: the host that images are pushed to. `artifacts`: where
     the manifests are published for the controller to take; empty where the workflow asks the cluster itself.
+    `server`: the apiserver that it logs in to with GitHub's own token, with the PEM of its authority if that
+    is none that everybody trusts; empty where it has a kubeconfig.
     """
 
     project: str
@@ -51,6 +53,8 @@ class Choices(Struct, frozen=True, kw_only=True):
     registry: str = GITHUBS_REGISTRY
     has_test: bool = False
     artifacts: str = ""
+    server: str = ""
+    certificate_authority: str = ""
 
 
 def text(choices: Choices) -> str:
@@ -100,6 +104,7 @@ def _deploy(choices: Choices) -> Iterator[str]:
         "    permissions:",
         "      contents: read",
         *(("      packages: write # the images of the preview",) if _pushes_to_github(choices) else ()),
+        *_token(choices),
         "    steps:",
         "      - name: Check out the pull request's own commit",
         f"        uses: {_CHECKOUT}",
@@ -165,7 +170,7 @@ def _up(choices: Choices) -> Iterator[str]:
         f"        uses: {ACTION}@{choices.action}",
         "        with:",
         "          command: auto",
-        *_kubeconfig(),
+        *_way(choices),
         *_images(choices),
     )
     if choices.has_test:
@@ -175,7 +180,7 @@ def _up(choices: Choices) -> Iterator[str]:
             f"        uses: {ACTION}@{choices.action}",
             "        with:",
             "          command: test",
-            *_kubeconfig(),
+            *_way(choices),
         )
 
 
@@ -211,7 +216,7 @@ def _close(choices: Choices) -> Iterator[str]:
         "    concurrency:",
         f"      group: preview-close-{_NUMBER}-${{{{ github.run_id }}}}",
         "      cancel-in-progress: false",
-        "    permissions: {}",
+        *(("    permissions:", *_token(choices)) if choices.server else ("    permissions: {}",)),
         "    steps:",
         "      - name: Close the preview, and wait until nothing of it is left",
         f"        uses: {ACTION}@{choices.action}",
@@ -219,9 +224,21 @@ def _close(choices: Choices) -> Iterator[str]:
         "          command: auto",
         "          # Nothing is checked out: the branch may be gone.",
         f"          project: {choices.project}",
-        *_kubeconfig(),
+        *_way(choices),
     )
 
 
-def _kubeconfig() -> Iterator[str]:
-    yield f"          kubeconfig: ${{{{ secrets.{KUBECONFIG_SECRET} }}}}"
+def _token(choices: Choices) -> Iterator[str]:
+    if choices.server:
+        yield "      id-token: write # to log in to the cluster with GitHub's own token"
+
+
+def _way(choices: Choices) -> Iterator[str]:
+    """To the cluster."""
+    if not choices.server:
+        yield f"          kubeconfig: ${{{{ secrets.{KUBECONFIG_SECRET} }}}}"
+        return
+    yield f"          server: {choices.server}"
+    if choices.certificate_authority:
+        yield "          certificate-authority: |"
+        yield from (f"            {line}" for line in choices.certificate_authority.strip().splitlines())

@@ -26,6 +26,14 @@ _CHOICES: Final = {
     "two images": Choices(project="shop", action=_ACTION, builds=(_ONE, _OTHER)),
     "another registry": Choices(project="shop", action=_ACTION, builds=(_ONE,), registry="r.example.com"),
     "no image": Choices(project="shop", action=_ACTION),
+    "GitHub's token": Choices(
+        project="shop",
+        action=_ACTION,
+        builds=(_ONE,),
+        has_test=True,
+        server="https://k8s.example.com:6443",
+        certificate_authority="-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+    ),
     "published": Choices(
         project="shop", action=_ACTION, builds=(_ONE,), has_test=True, artifacts="ghcr.io/acme/shop/previews"
     ),
@@ -86,6 +94,19 @@ def _jobs(choices: Choices) -> dict[str, Any]:
     assert found["permissions"] == {}
     jobs: dict[str, Any] = found["jobs"]
     return jobs
+
+
+def test_with_githubs_token_no_secret_is_in_it() -> None:
+    """Each job may ask for one, and says where the cluster is."""
+    jobs = _jobs(_CHOICES["GitHub's token"])
+
+    assert "secrets." not in workflow.text(_CHOICES["GitHub's token"])
+    assert jobs["deploy"]["permissions"]["id-token"] == jobs["close"]["permissions"]["id-token"] == "write"
+    for job in jobs.values():
+        assert job["environment"] == workflow.ENVIRONMENT  # which the apiserver looks for in the token
+        told = job["steps"][-1]["with"]
+        assert told["server"] == "https://k8s.example.com:6443"
+        assert told["certificate-authority"].startswith("-----BEGIN CERTIFICATE-----\nMIIB\n")
 
 
 def test_one_that_publishes_has_no_way_to_the_cluster() -> None:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from kubepreview.cli.action import Inputs
+from kubepreview.cli.oidc_token import ASKED_WITH
 from tests.cli.conftest import IMAGE, Cluster
 from tests.commands import Ended, kubepreview
 from tests.core.test_event import PAYLOAD, SHA
@@ -98,12 +99,14 @@ def test_a_push_asks_for_the_preview_and_says_that_it_is_not_ready(
 def test_a_test_runs_where_the_commit_is_served_and_sees_no_credential(
     job: Job, cluster: Cluster, scope: str
 ) -> None:
-    """Neither the kubeconfig nor any other input is in its environment."""
+    """Neither the kubeconfig nor any other input is in its environment, nor what it could log in with."""
+    job.environ |= dict.fromkeys(ASKED_WITH, "of the job")
     _is_served(job, cluster, scope, 'env; test -n "$PREVIEW_URL" -a -z "$KUBEPREVIEW_INPUT_KUBECONFIG"')
     ended = job.step("test")
 
     assert ended.code == 0, ended.err
     assert "KUBEPREVIEW_INPUT" not in ended.out + ended.err
+    assert "of the job" not in ended.out + ended.err
     assert job.outputs["url"] == "http://pr-7.example.com"
     assert job.outputs["namespace"] == "ns"
     assert cluster.get(scope, 7)["spec"]["test"]["passed"]
@@ -205,12 +208,12 @@ def test_the_actions_inputs_are_those_that_are_read() -> None:
     action = yaml.safe_load((_ROOT / "action.yml").read_text())
     install, run = action["runs"]["steps"]
     handed_on = {
-        name.removeprefix("KUBEPREVIEW_INPUT_").lower(): value
+        name.removeprefix("KUBEPREVIEW_INPUT_").lower().replace("_", "-"): value
         for name, value in run["env"].items()
         if name.startswith("KUBEPREVIEW_INPUT_")
     }
 
-    assert set(action["inputs"]) == set(Inputs.__struct_fields__)
+    assert set(action["inputs"]) == {name.replace("_", "-") for name in Inputs.__struct_fields__}
     assert handed_on == {name: f"${{{{ inputs.{name} }}}}" for name in action["inputs"]}
     assert set(action["outputs"]) == {"url", "namespace", "revision", "ready", "artifact"}
     assert "${{" not in install["run"] + run["run"]
