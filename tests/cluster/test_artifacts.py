@@ -75,7 +75,7 @@ async def _a_commit_that_is_not_built_yet_is_told_of(scene: Scene) -> None:
 
     assert told == f"{_FIRST[:7]} is being built: waiting for {reference}"
     assert (spec["pullRequest"]["title"], spec["pullRequest"]["author"]) == ("Add a cart", "ann")
-    assert "manifests" not in spec
+    assert not spec["manifests"]
     await _comment_says(scene, f"`{_FIRST[:7]}`: building", reference)
 
 
@@ -107,8 +107,12 @@ async def _what_is_no_artifact_of_the_commit_is_refused(scene: Scene) -> None:
 async def _the_next_commit_is_served(scene: Scene, folder: Path) -> None:
     await asyncio.to_thread(_published, scene.team, _SECOND, folder)
     await scene.until(_NUMBER, "True", "Taken", ARTIFACT_TAKEN)
-    await scene.until(_NUMBER, "True", "Ready", READY)
 
+    async def is_served() -> bool | None:
+        served = (await scene.preview(_NUMBER))["status"].get("served", {})
+        return served.get("sha") == _SECOND or None
+
+    await wait_until(is_served, what=f"{_SECOND} to be served", timeout_s=60)
     assert await asyncio.to_thread(scene.team.served, _NUMBER) == _SECOND
 
 
