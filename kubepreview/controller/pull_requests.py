@@ -154,6 +154,7 @@ class PullRequests:
                 standing,
                 tools.now(),
                 patience,
+                known.spec.revision.sha,
                 held=_HELD if known.metadata.uid in held else "",
                 is_kept=not self._ends(key, known),
             )

@@ -83,7 +83,7 @@ def _rows(preview: Preview, now: State) -> Iterator[tuple[str, str]]:
         yield "Test", f"{ended} at {_moment(spec.test.finished_at)}"
     yield "Ends", _end(preview)
     pull_request = conditions.find(status, conditions.PULL_REQUEST_OPEN)
-    if pull_request and pull_request.status != "True" and pull_request.message:
+    if pull_request and pull_request.message:
         yield "Pull request", code(pull_request.message)
 
 

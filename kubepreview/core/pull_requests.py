@@ -34,10 +34,14 @@ class PullRequestRef(Struct, frozen=True, kw_only=True):
 
 
 class Seen(Struct, frozen=True, kw_only=True):
-    """What GitHub said. `changed_at`: the pull request's updated_at, which no later event is older than."""
+    """What GitHub said. `changed_at`: the pull request's updated_at, which no later event is older than.
+
+    `head`: its newest commit.
+    """
 
     state: State
     changed_at: dt.datetime | None = None
+    head: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -63,6 +67,10 @@ class _Base(Struct, frozen=True):
     repo: _Repository
 
 
+class _Head(Struct, frozen=True):
+    sha: str
+
+
 class _PullRequest(Struct, frozen=True, kw_only=True):
     """The fields of GitHub's answer that decide. A field that is missing makes it no answer."""
 
@@ -72,6 +80,7 @@ class _PullRequest(Struct, frozen=True, kw_only=True):
     merged_at: Time | None
     updated_at: Time
     base: _Base
+    head: _Head
 
 
 def contradiction(asked: PullRequestRef) -> str:
@@ -103,7 +112,7 @@ def _seen(asked: PullRequestRef, found: _PullRequest, *, has_moved: bool) -> See
     if found.number != asked.number or (not has_moved and name.lower() != asked.repository.lower()):
         return Unread(why=f"GitHub answered about {name}#{found.number} when asked about {asked}")
     if found.state == "open":
-        return Seen(state="Open", changed_at=found.updated_at)
+        return Seen(state="Open", changed_at=found.updated_at, head=found.head.sha)
     if found.closed_at is None:
         return Unread(why=f"GitHub says that {asked} is closed, and not since when")
     return Seen(state="Merged" if found.merged_at else "Closed", changed_at=found.updated_at)
@@ -160,11 +169,18 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 def told(
-    standing: Standing, now: dt.datetime, patience: dt.timedelta, *, held: str = "", is_kept: bool = False
+    standing: Standing,
+    now: dt.datetime,
+    patience: dt.timedelta,
+    asked: str,
+    *,
+    held: str = "",
+    is_kept: bool = False,
 ) -> Said | None:
     """What the preview's status says of it; None while nothing is to be said anew.
 
-    `patience`: how long what was known holds without an answer. `held`: why it is not closed although it
+    `patience`: how long what was known holds without an answer. `asked`: the commit that is asked for; that
+    its head is another is news for whoever looks at the preview meanwhile. `held`: why it is not closed although it
     should be. `is_kept`: it was asked for when that was already known.
     """
     if standing.silent_since and now - standing.silent_since >= patience:
@@ -177,7 +193,10 @@ def told(
     if standing.seen is None or standing.silent_since:
         return None
     if not standing.seen.is_over:
-        return Said(PULL_REQUEST_OPEN, "True", "Open")
+        head = standing.seen.head
+        is_ahead = bool(head) and head != asked
+        message = f"its head is {head}, which nobody has asked for yet" if is_ahead else ""
+        return Said(PULL_REQUEST_OPEN, "True", "Open", message)
     if held:
         return Said(PULL_REQUEST_OPEN, "False", standing.seen.state, f"the preview is not closed: {held}")
     if is_kept:

@@ -25,7 +25,7 @@ from kubepreview.core.pull_requests import (
 )
 from kubepreview.core.status import Said
 
-from .examples import NOW
+from .examples import NOW, OLD_SHA, SHA
 
 _ASKED = PullRequestRef(repository="acme/rapidrar", number=7)
 _PATIENCE = dt.timedelta(minutes=6)
@@ -41,6 +41,7 @@ def _body(state: str = "closed", **changed: Any) -> bytes:
         "merged_at": None,
         "updated_at": _AT,
         "base": {"repo": {"full_name": "acme/rapidrar"}},
+        "head": {"sha": SHA},
         "title": "anything else is ignored",
     }
     return json.dumps({**answer, **changed}).encode()
@@ -53,10 +54,10 @@ def _read(code: int, body: bytes, *, has_moved: bool = False) -> Seen | Unread |
 @pytest.mark.parametrize(
     ("body", "seen"),
     [
-        (_body("open"), Seen(state="Open", changed_at=NOW)),
+        (_body("open"), Seen(state="Open", changed_at=NOW, head=SHA)),
         (_body("closed"), Seen(state="Closed", changed_at=NOW)),
         (_body("closed", merged_at=_AT), Seen(state="Merged", changed_at=NOW)),
-        (_body("open", base={"repo": {"full_name": "Acme/RapidRAR"}}), Seen(state="Open", changed_at=NOW)),
+        (_body("open", base={"repo": {"full_name": "Acme/RapidRAR"}}), Seen(state="Open", changed_at=NOW, head=SHA)),
     ],
 )
 def test_an_answer_that_says_all(body: bytes, seen: Seen) -> None:
@@ -154,7 +155,7 @@ def test_what_is_not_found_was_deleted_only_if_github_says_so(code: int, found: 
 @pytest.mark.parametrize(
     ("seen", "asked_at", "is_over"),
     [
-        (Seen(state="Open", changed_at=NOW), NOW, False),
+        (Seen(state="Open", changed_at=NOW, head=SHA), NOW, False),
         (Seen(state="Closed", changed_at=NOW), NOW, True),
         (Seen(state="Merged", changed_at=NOW), NOW - dt.timedelta(hours=1), True),
         # Whoever asked knew more: it was reopened, and this answer is an old one.
@@ -189,7 +190,7 @@ def _after(*results: Seen | Unread, minutes: int = 2) -> Standing:
     return standing
 
 
-_OPEN, _MERGED = Seen(state="Open", changed_at=NOW), Seen(state="Merged", changed_at=NOW)
+_OPEN, _MERGED = Seen(state="Open", changed_at=NOW, head=SHA), Seen(state="Merged", changed_at=NOW)
 _NO = Unread(why="GitHub answered 502")
 
 
@@ -229,13 +230,21 @@ _NO = Unread(why="GitHub answered 502")
 )
 def test_what_the_status_says(standing: Standing, minutes: int, said: Said | None) -> None:
     """The truth, or that it is unknown and since when."""
-    assert told(standing, NOW + dt.timedelta(minutes=minutes), _PATIENCE) == said
+    assert told(standing, NOW + dt.timedelta(minutes=minutes), _PATIENCE, SHA) == said
+
+
+def test_a_head_that_nobody_has_asked_for_is_told() -> None:
+    """Its job may be building it still, or may have been lost; what is served is another commit."""
+    ahead = told(_after(_OPEN), NOW, _PATIENCE, OLD_SHA)
+    assert ahead == Said(
+        "PullRequestOpen", "True", "Open", f"its head is {SHA}, which nobody has asked for yet"
+    )
 
 
 def test_why_it_is_not_closed_is_said() -> None:
     """The brake holds it, or somebody wanted it all the same."""
-    held = told(_after(_MERGED), NOW, _PATIENCE, held="look first")
-    kept = told(_after(_MERGED), NOW, _PATIENCE, is_kept=True)
+    held = told(_after(_MERGED), NOW, _PATIENCE, SHA, held="look first")
+    kept = told(_after(_MERGED), NOW, _PATIENCE, SHA, is_kept=True)
 
     assert held == Said("PullRequestOpen", "False", "Merged", "the preview is not closed: look first")
     assert kept == Said(

@@ -43,7 +43,7 @@ async def test_each_state_is_read(github: StandIn, folder: Path) -> None:
         seen.append(await _read(asking))
 
     assert seen == [
-        Seen(state="Open", changed_at=AT),
+        Seen(state="Open", changed_at=AT, head="d" * 40),
         Seen(state="Closed", changed_at=later),
         Seen(state="Merged", changed_at=later),
         Seen(state="Deleted"),

@@ -80,7 +80,7 @@ class PullRequest:
     is_merged: bool = False
     is_deleted: bool = False
     updated_at: dt.datetime = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    head: str = "6" * 40
+    head: str = "d" * 40
     head_repository: str = ""
     title: str = "Amend"
     author: str = "octocat"
