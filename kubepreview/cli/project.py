@@ -23,6 +23,7 @@ from kubepreview.kube.errors import ObjectNotFound
 from kubepreview.kube.resources import PREVIEW_PROJECTS, PREVIEWS, SERVICE_ACCOUNTS
 
 _SHORTEST_TOKEN_S = 600  # the apiserver's own bound
+_RULES = ("drafts", "bots", "labels", "ignored_labels", "branches", "paths", "ignored_paths")
 _QUOTA = ("cpu", "memory", "ephemeral-storage", "storage")
 
 
@@ -129,6 +130,12 @@ def project() -> None:
     "--branch", "branches", multiple=True, help="It must go into one of these, like release/*; repeat it."
 )
 @click.option(
+    "--path", "paths", multiple=True, help="It must change a file of one of these, like src/*; repeat it."
+)
+@click.option(
+    "--ignore-path", "ignored_paths", multiple=True, help="Files that do not count as changed; repeat it."
+)
+@click.option(
     "--feedback",
     multiple=True,
     type=click.Choice(["Comment", "Deployment", "Check", projects.NOTHING]),
@@ -232,8 +239,8 @@ async def _projects(caller: Caller, connection: Connection) -> dict[str, Project
 def _given(options: dict[str, Any]) -> projects.Given:
     quota = {name: options.pop(f"quota_{name.replace('-', '_')}") for name in (*_QUOTA, "pods")}
     wire = {"ephemeral-storage": "ephemeralStorage"}
-    rules = {name: options.pop(name) for name in ("drafts", "bots", "labels", "ignored_labels", "branches")}
-    spelled = {"ignored_labels": "ignoredLabels"}
+    rules = {name: options.pop(name) for name in _RULES}
+    spelled = {"ignored_labels": "ignoredLabels", "ignored_paths": "ignoredPaths"}
     numbers = {"repositoryId": options.pop("repository_id"), "ownerId": options.pop("owner_id")}
     return projects.Given(
         pull_requests={spelled.get(name, name): value for name, value in rules.items() if value},

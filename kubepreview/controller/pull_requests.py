@@ -94,6 +94,8 @@ class PullRequests:
                 return
             self._backoff.reset()
             self._learn(key, result, tools.now())
+            if isinstance(result, Seen):
+                await self._describe(tools, key, known, result)
 
     async def _read(self, asked: PullRequestRef) -> Seen | Unread:
         if why := pull_requests.contradiction(asked):
@@ -104,6 +106,17 @@ class PullRequests:
             return result
         answer = await self._github.get(f"/repos/{asked.repository}/issues/{asked.number}")
         return pull_requests.read_missing(asked, answer.code)
+
+    async def _describe(self, tools: Tools, key: Key, known: KnownPreview, seen: Seen) -> None:
+        """Labels and drafts change without a push."""
+        rules = self._watches.projects.store[key[0], known.spec.project].spec.pull_requests
+        if pull_requests.described(known.spec, seen, rules) is None:
+            return
+        found = await tools.cluster.find(PREVIEWS, key[1], key[0])
+        preview = msgspec.convert(found, Preview) if found else None
+        changed = preview and pull_requests.described(preview.spec, seen, rules)
+        if preview and changed and preview.spec.state == "Open":
+            await change(tools, preview, changed)
 
     def _fall_silent(self, error: KubepreviewError, tools: Tools) -> None:
         """Who does not answer about one is not asked about the others."""

@@ -78,7 +78,7 @@ async def write_condition(
 def _without_theirs(status: PreviewStatus) -> PreviewStatus:
     """What is said here; what others of this process write stays theirs, also where it was read here."""
     ours = tuple(each for each in status.conditions if each.type not in conditions.OF_OTHERS)
-    return msgspec.structs.replace(status, conditions=ours, feedback=None, command=None)
+    return msgspec.structs.replace(status, conditions=ours, feedback=None, command=None, paths=None)
 
 
 def recorded(preview: Preview) -> Record:

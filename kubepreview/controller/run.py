@@ -20,6 +20,7 @@ from kubepreview.controller.evidence import drop_expired
 from kubepreview.controller.feedback import Feedback
 from kubepreview.controller.metrics import Metrics
 from kubepreview.controller.orphans import end_orphans
+from kubepreview.controller.paths import Paths
 from kubepreview.controller.probe import Prober
 from kubepreview.controller.pull_requests import PullRequests
 from kubepreview.controller.queue import WorkQueue
@@ -153,6 +154,7 @@ def _on_github(watches: Watches, asking: GitHub, settings: Settings) -> tuple[On
     return (
         PullRequests(watches, asking, interval_s),
         Artifacts(watches, asking, logins, interval_s),
+        Paths(watches, asking, interval_s),
         Feedback(watches, asking, budget),
         Commands(watches, asking, budget),
     )

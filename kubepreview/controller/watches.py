@@ -10,7 +10,8 @@ import msgspec
 
 from kubepreview.controller.queue import WorkQueue
 from kubepreview.core import hints, keys
-from kubepreview.core.model import PullRequest, Slot
+from kubepreview.core.model import Paths, PullRequest, Slot
+from kubepreview.core.project_spec import PullRequestRules
 from kubepreview.core.status import Said
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import (
@@ -110,17 +111,13 @@ class _Route(msgspec.Struct, frozen=True, rename="camel"):
     ingress_namespace: str = ""
 
 
-class _Selection(msgspec.Struct, frozen=True, rename="camel"):
-    commanding_bots: tuple[str, ...] = ()
-
-
 class _Decided(msgspec.Struct, frozen=True, rename="camel"):
     route: _Route = msgspec.field(default_factory=_Route)
     passive_agents: tuple[str, ...] = ()
     repository: str = ""
     artifacts: str = ""
     feedback: tuple[str, ...] = ("Comment",)
-    pull_requests: _Selection = msgspec.field(default_factory=_Selection)
+    pull_requests: PullRequestRules = PullRequestRules()
 
 
 class _Revision(msgspec.Struct, frozen=True, rename="camel"):
@@ -155,6 +152,7 @@ class _Told(msgspec.Struct, frozen=True, rename="camel"):
     applied_sha: str = ""
     sleep: _Slept | None = None
     conditions: tuple[_Condition, ...] = ()
+    paths: Paths | None = None
 
 
 class KnownPreview(Known, frozen=True):

@@ -76,7 +76,7 @@ def _host_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:
 
 
 def _not_selected(preview: Preview, project: ProjectSpec) -> Rejected | None:
-    found = selection.why_not(preview.spec.pull_request, project.pull_requests)
+    found = selection.why_not(preview, project.pull_requests)
     return Rejected(*found) if found else None
 
 

@@ -31,6 +31,7 @@ State = Literal[
 _MOST_LINES: Final = 20
 _REASONS: Final[dict[str, State]] = {
     taking.BUILDING: "building",
+    selection.PATHS_UNKNOWN: "deploying",
     "Queued": "queued",
     "Asleep": "asleep",
     "FallingAsleep": "asleep",

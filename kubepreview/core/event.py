@@ -49,6 +49,14 @@ def read(payload: bytes, file: str) -> Event | None:
     return _Reader(document, file).event()
 
 
+def read_one(body: bytes) -> Event | None:
+    """The pull request of an API answer; None for one that is not as GitHub describes it."""
+    try:
+        return next(iter(read_list(b"[" + body + b"]")), None)
+    except ValueError:
+        return None
+
+
 def read_list(body: bytes) -> tuple[Event, ...]:
     """The pull requests of an API answer. Raises ValueError for anything else than a list of objects.
 

@@ -299,6 +299,14 @@ class Heard(Wire, frozen=True, kw_only=True):
     answer: Annotated[str, Meta(max_length=1024)] = ""
 
 
+class Paths(Wire, frozen=True, kw_only=True):
+    """Whether a commit of the pull request changes what the project makes previews for, as GitHub says."""
+
+    sha: Sha
+    rules: Annotated[str, Meta(max_length=64, description="By which rules that was so, as a digest.")] = ""
+    changed: bool
+
+
 class PreviewStatus(Wire, frozen=True, kw_only=True):
     """What is there, as the controller last saw it."""
 
@@ -329,6 +337,7 @@ class PreviewStatus(Wire, frozen=True, kw_only=True):
     evidence: Annotated[tuple[Kept, ...], Meta(max_length=4)] = ()
     feedback: Feedback | None = None
     command: Heard | None = None
+    paths: Paths | None = None
 
 
 class Preview(Wire, frozen=True, kw_only=True):

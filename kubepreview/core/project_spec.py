@@ -65,6 +65,7 @@ class Quota(Wire, frozen=True, kw_only=True):
     pods: Annotated[int, Meta(description="Pods at once.", ge=1, le=500)] = 20
 
 
+_Paths = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...], Meta(max_length=64)]
 _Labels = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=32)]
 
 
@@ -77,6 +78,18 @@ class PullRequestRules(Wire, frozen=True, kw_only=True):
     ] = "Preview"
     labels: Annotated[_Labels, Meta(description="One of these is needed; empty needs none.")] = ()
     ignored_labels: Annotated[_Labels, Meta(description="With one of these there is no preview.")] = ()
+    paths: Annotated[
+        _Paths,
+        Meta(
+            description=(
+                "It must change a file of one of these, for example src/*; a * matches slashes, too. "
+                "Empty allows any. Which files it changes is asked of GitHub."
+            )
+        ),
+    ] = ()
+    ignored_paths: Annotated[
+        _Paths, Meta(description="Files of these, for example docs/*, do not count as changed.")
+    ] = ()
     commanding_bots: Annotated[
         tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...],
         Meta(description="Bots whose comments are heard as commands, like acme[bot].", max_length=16),

@@ -15,8 +15,12 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from kubepreview.core import event, selection, taking
 from kubepreview.core.conditions import PULL_REQUEST_OPEN
+from kubepreview.core.event import Event
+from kubepreview.core.project_spec import PullRequestRules
 from kubepreview.core.status import Said
+from kubepreview.core.taking import Asked
 from kubepreview.core.wire import Time
 
 State = Literal["Open", "Closed", "Merged", "Deleted"]
@@ -36,12 +40,12 @@ class PullRequestRef(Struct, frozen=True, kw_only=True):
 class Seen(Struct, frozen=True, kw_only=True):
     """What GitHub said. `changed_at`: the pull request's updated_at, which no later event is older than.
 
-    `head`: its newest commit.
+    `head`: the pull request as it is, with its newest commit; None for one that is over.
     """
 
     state: State
     changed_at: dt.datetime | None = None
-    head: str = ""
+    head: Event | None = None
 
     @property
     def is_over(self) -> bool:
@@ -67,10 +71,6 @@ class _Base(Struct, frozen=True):
     repo: _Repository
 
 
-class _Head(Struct, frozen=True):
-    sha: str
-
-
 class _PullRequest(Struct, frozen=True, kw_only=True):
     """The fields of GitHub's answer that decide. A field that is missing makes it no answer."""
 
@@ -80,7 +80,6 @@ class _PullRequest(Struct, frozen=True, kw_only=True):
     merged_at: Time | None
     updated_at: Time
     base: _Base
-    head: _Head
 
 
 def contradiction(asked: PullRequestRef) -> str:
@@ -104,15 +103,17 @@ def read(asked: PullRequestRef, code: int, body: bytes, *, has_moved: bool) -> S
         found = msgspec.json.decode(body, type=_PullRequest)
     except ValueError as error:
         return Unread(why=f"GitHub's answer about {asked} is none: {error}")
-    return _seen(asked, found, has_moved=has_moved)
+    return _seen(asked, found, event.read_one(body), has_moved=has_moved)
 
 
-def _seen(asked: PullRequestRef, found: _PullRequest, *, has_moved: bool) -> Seen | Unread:
+def _seen(
+    asked: PullRequestRef, found: _PullRequest, head: Event | None, *, has_moved: bool
+) -> Seen | Unread:
     name = found.base.repo.full_name
     if found.number != asked.number or (not has_moved and name.lower() != asked.repository.lower()):
         return Unread(why=f"GitHub answered about {name}#{found.number} when asked about {asked}")
     if found.state == "open":
-        return Seen(state="Open", changed_at=found.updated_at, head=found.head.sha)
+        return Seen(state="Open", changed_at=found.updated_at, head=head)
     if found.closed_at is None:
         return Unread(why=f"GitHub says that {asked} is closed, and not since when")
     return Seen(state="Merged" if found.merged_at else "Closed", changed_at=found.updated_at)
@@ -141,6 +142,19 @@ def ends(observed_at: dt.datetime, seen: Seen) -> bool:
     `observed_at`: the knowledge with which it was asked for.
     """
     return seen.is_over and (seen.changed_at is None or observed_at <= seen.changed_at)
+
+
+def described(asked: Asked, seen: Seen, rules: PullRequestRules) -> dict[str, Any] | None:
+    """The change of a spec whose pull request is not any more as it was when the preview was asked for.
+
+    None where that does not decide whether it has a preview: a new title alone is not worth a write.
+    """
+    head = seen.head
+    if head is None or head.revision.observed_at < asked.revision.observed_at:
+        return None
+    if not selection.matters(asked.pull_request, head.pull_request, rules):
+        return None
+    return taking.described(head, from_fork=asked.pull_request.from_fork)
 
 
 def closing(observed_at: dt.datetime, seen: Seen) -> dict[str, Any]:
@@ -179,9 +193,9 @@ def told(
 ) -> Said | None:
     """What the preview's status says of it; None while nothing is to be said anew.
 
-    `patience`: how long what was known holds without an answer. `asked`: the commit that is asked for; that
-    its head is another is news for whoever looks at the preview meanwhile. `held`: why it is not closed although it
-    should be. `is_kept`: it was asked for when that was already known.
+    `patience`: how long what was known holds without an answer. `asked`: the commit that is asked for, which
+    may not be the head. `held`: why it is not closed although it should be. `is_kept`: it was asked for when
+    that was already known.
     """
     if standing.silent_since and now - standing.silent_since >= patience:
         return Said(
@@ -193,9 +207,8 @@ def told(
     if standing.seen is None or standing.silent_since:
         return None
     if not standing.seen.is_over:
-        head = standing.seen.head
-        is_ahead = bool(head) and head != asked
-        message = f"its head is {head}, which nobody has asked for yet" if is_ahead else ""
+        head = standing.seen.head.revision.sha if standing.seen.head else asked
+        message = f"its head is {head}, which nobody has asked for yet" if head != asked else ""
         return Said(PULL_REQUEST_OPEN, "True", "Open", message)
     if held:
         return Said(PULL_REQUEST_OPEN, "False", standing.seen.state, f"the preview is not closed: {held}")

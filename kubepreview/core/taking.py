@@ -113,10 +113,13 @@ def taken(project: str, artifact: str, head: Event, bundle: Bundle) -> Object:
     return _spec(project, head) | content | {"artifact": artifact}
 
 
-def described(head: Event) -> Object:
-    """The change of a spec that has everything, and knows the pull request as it was."""
+def described(head: Event, *, from_fork: bool = False) -> Object:
+    """The change of a spec that has everything, and knows the pull request as it was.
+
+    `from_fork`: it was known to come from one, which is never taken back.
+    """
     # Whole: what is left out of a change stays as it was.
-    pull_request = whole(head.pull_request)
+    pull_request = whole(head.pull_request) | {"fromFork": head.pull_request.from_fork or from_fork}
     return {"pullRequest": pull_request, "revision": _wire({"observedAt": head.revision.observed_at})}
 
 

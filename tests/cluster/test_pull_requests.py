@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from kubepreview.core.conditions import READY
 from kubepreview.kube.wait import wait_until
 from tests.cluster.github_scene import OPENED, Scene, staged
-from tests.cluster.team import Team
+from tests.cluster.team import Team, sha
 from tests.github.faults import FAULTS
 from tests.github.standin import StandIn
 
@@ -112,3 +113,42 @@ async def _many_at_once_wait_for_a_word(scene: Scene, numbers: tuple[int, ...]) 
     assert all("`kubepreview brake --release` lets it go" in each for each in told)
     assert len(shown) == len(numbers)
     assert released.code == 0, released.err
+
+
+_SELECTING = "selecting"
+_LABELLED = 311
+
+
+@pytest.fixture(scope="module")
+def selecting(team: Team) -> Iterator[Team]:
+    """A project that makes previews of what is labelled, and changes the source."""
+    there = team.with_project(_SELECTING, "--label=preview", "--path=src/*")
+    yield there
+    there.leave_project()
+
+
+@pytest.mark.timeout(300)
+async def test_what_decides_is_read_without_a_push(selecting: Team, tmp_path: Path) -> None:
+    """A label comes and goes, and the files of each commit are asked for; each is told where one looks."""
+    repository = f"acme/{_SELECTING}"
+
+    def is_now(minute: int, **facts: Any) -> None:
+        scene.github.open(repository, _LABELLED, OPENED + dt.timedelta(minutes=minute), **facts)
+
+    async with staged(selecting, tmp_path) as scene:
+        is_now(0, files=("docs/a.md",))
+        await scene.up(_LABELLED)
+        await scene.until(_LABELLED, "False", "LabelMissing", READY)
+        is_now(1, labels=("preview",))
+        why = await scene.until(_LABELLED, "False", "PathsNotChanged", READY)
+        is_now(2, files=("docs/a.md", "src/app.py"), head=sha("e"))
+        await scene.up(_LABELLED, OPENED + dt.timedelta(minutes=2), sha("e"))
+        await scene.until(_LABELLED, "True", "Ready", READY)
+        is_now(3, labels=())
+        await scene.until(_LABELLED, "False", "LabelMissing", READY)
+        is_now(4, labels=("preview",))
+        await scene.until(_LABELLED, "True", "Ready", READY)
+        scene.github.close(repository, _LABELLED, OPENED + dt.timedelta(minutes=5))
+        await scene.until(_LABELLED, "False", "Closed", READY)
+
+    assert why == "it changes no file that the project makes previews for (src/*)"

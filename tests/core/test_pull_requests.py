@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from kubepreview.core.event import Event
+from kubepreview.core.model import PullRequest, Revision
 from kubepreview.core.pull_requests import (
     NotFound,
     PullRequestRef,
@@ -18,6 +21,7 @@ from kubepreview.core.pull_requests import (
     Unread,
     closing,
     contradiction,
+    described,
     ends,
     read,
     read_missing,
@@ -25,7 +29,7 @@ from kubepreview.core.pull_requests import (
 )
 from kubepreview.core.status import Said
 
-from .examples import NOW, OLD_SHA, SHA
+from .examples import NOW, OLD_SHA, SHA, preview, project
 
 _ASKED = PullRequestRef(repository="acme/rapidrar", number=7)
 _PATIENCE = dt.timedelta(minutes=6)
@@ -41,10 +45,19 @@ def _body(state: str = "closed", **changed: Any) -> bytes:
         "merged_at": None,
         "updated_at": _AT,
         "base": {"repo": {"full_name": "acme/rapidrar"}},
-        "head": {"sha": SHA},
-        "title": "anything else is ignored",
+        "head": {"sha": SHA, "repo": {"full_name": "acme/rapidrar"}},
+        "title": "Add a cart",
+        "user": {"login": "ann"},
+        "html_url": "https://github.com/acme/rapidrar/pull/7",
+        "anything else": "is ignored",
     }
     return json.dumps({**answer, **changed}).encode()
+
+
+_PULL_REQUEST = PullRequest(
+    number=7, title="Add a cart", author="ann", url="https://github.com/acme/rapidrar/pull/7"
+)
+_HEAD = Event(pull_request=_PULL_REQUEST, revision=Revision(sha=SHA, observed_at=NOW), is_closed=False)
 
 
 def _read(code: int, body: bytes, *, has_moved: bool = False) -> Seen | Unread | NotFound:
@@ -54,10 +67,14 @@ def _read(code: int, body: bytes, *, has_moved: bool = False) -> Seen | Unread |
 @pytest.mark.parametrize(
     ("body", "seen"),
     [
-        (_body("open"), Seen(state="Open", changed_at=NOW, head=SHA)),
+        (_body("open"), Seen(state="Open", changed_at=NOW, head=_HEAD)),
         (_body("closed"), Seen(state="Closed", changed_at=NOW)),
         (_body("closed", merged_at=_AT), Seen(state="Merged", changed_at=NOW)),
-        (_body("open", base={"repo": {"full_name": "Acme/RapidRAR"}}), Seen(state="Open", changed_at=NOW, head=SHA)),
+        # What says all that decides is an answer, whatever else it lacks.
+        (
+            _body("open", base={"repo": {"full_name": "Acme/RapidRAR"}}, title=None),
+            Seen(state="Open", changed_at=NOW),
+        ),
     ],
 )
 def test_an_answer_that_says_all(body: bytes, seen: Seen) -> None:
@@ -155,7 +172,7 @@ def test_what_is_not_found_was_deleted_only_if_github_says_so(code: int, found: 
 @pytest.mark.parametrize(
     ("seen", "asked_at", "is_over"),
     [
-        (Seen(state="Open", changed_at=NOW, head=SHA), NOW, False),
+        (Seen(state="Open", changed_at=NOW), NOW, False),
         (Seen(state="Closed", changed_at=NOW), NOW, True),
         (Seen(state="Merged", changed_at=NOW), NOW - dt.timedelta(hours=1), True),
         # Whoever asked knew more: it was reopened, and this answer is an old one.
@@ -190,7 +207,7 @@ def _after(*results: Seen | Unread, minutes: int = 2) -> Standing:
     return standing
 
 
-_OPEN, _MERGED = Seen(state="Open", changed_at=NOW, head=SHA), Seen(state="Merged", changed_at=NOW)
+_OPEN, _MERGED = Seen(state="Open", changed_at=NOW, head=_HEAD), Seen(state="Merged", changed_at=NOW)
 _NO = Unread(why="GitHub answered 502")
 
 
@@ -239,6 +256,34 @@ def test_a_head_that_nobody_has_asked_for_is_told() -> None:
     assert ahead == Said(
         "PullRequestOpen", "True", "Open", f"its head is {SHA}, which nobody has asked for yet"
     )
+
+
+def _described(rules: dict[str, Any], *, at: dt.datetime = NOW, **now: Any) -> dict[str, Any] | None:
+    """What is changed of a preview without labels when its pull request is like this by now."""
+    asked = preview(pullRequest={"number": 7, "fromFork": True}).spec
+    asked = replace(asked, revision=replace(asked.revision, observed_at=NOW))
+    one = replace(_PULL_REQUEST, from_fork=True, **now)
+    head = Event(pull_request=one, revision=Revision(sha=SHA, observed_at=at), is_closed=False)
+    rules_ = project(pullRequests=rules).spec.pull_requests
+    return described(asked, Seen(state="Open", changed_at=at, head=head), rules_)
+
+
+def test_a_label_counts_without_a_push() -> None:
+    """And it is known then with what GitHub knew; that it comes from a fork is not taken back."""
+    later = NOW + dt.timedelta(seconds=1)
+    change = _described({"labels": ["preview"]}, at=later, labels=("preview",))
+
+    assert change is not None
+    assert (change["pullRequest"]["labels"], change["pullRequest"]["fromFork"]) == (("preview",), True)
+    assert change["revision"] == {"observedAt": "2026-01-02T03:04:06Z"}
+
+
+def test_what_decides_nothing_is_not_written() -> None:
+    """A title, a label that no rule names; and what was known before what is known now."""
+    assert _described({}, title="Other", labels=("big",), draft=True) is None
+    assert _described({"labels": ["preview"]}, labels=("big",)) is None
+    earlier = NOW - dt.timedelta(seconds=1)
+    assert _described({"labels": ["preview"]}, at=earlier, labels=("preview",)) is None
 
 
 def test_why_it_is_not_closed_is_said() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from kubepreview.core import comment
 from kubepreview.core.acceptance import Rejected, accept
-from kubepreview.core.selection import REASONS
+from kubepreview.core.model import PreviewStatus
+from kubepreview.core.selection import PATHS_UNKNOWN, REASONS, paths
 
-from .examples import preview, project
+from .examples import OLD_SHA, SHA, preview, project
 
 _PLAIN = {"number": 7, "author": "ada", "base": "main"}
 
@@ -42,6 +44,46 @@ def test_a_rule_selects(rules: dict[str, Any], pull_request: dict[str, Any], rea
     """What is against it is told by its reason."""
     assert _verdict(rules, **pull_request) == reason
     assert not reason or reason in REASONS
+
+
+def _of_paths(rules: dict[str, Any], changed: tuple[str, ...] | None, sha: str = SHA) -> str:
+    """The verdict on a commit, when this was said of one."""
+    made = project(pullRequests=rules)
+    known = paths(sha, changed, made.spec.pull_requests)
+    found = accept(replace(preview(), status=PreviewStatus(paths=known)), made)
+    return found.reason if isinstance(found, Rejected) else ""
+
+
+@pytest.mark.parametrize(
+    ("rules", "changed", "reason"),
+    [
+        ({"paths": ["src/*"]}, ("src/web/app.py",), ""),
+        ({"paths": ["src/*"]}, ("docs/a.md", "src/app.py"), ""),
+        ({"paths": ["src/*"]}, ("docs/src/a.md",), "PathsNotChanged"),
+        ({"paths": ["src/*"]}, (), "PathsNotChanged"),
+        ({"ignoredPaths": ["docs/*", "*.md"]}, ("docs/a.png", "README.md"), "PathsNotChanged"),
+        ({"ignoredPaths": ["docs/*", "*.md"]}, ("README.md", "Makefile"), ""),
+        ({"paths": ["src/*"], "ignoredPaths": ["*_test.py"]}, ("src/a_test.py",), "PathsNotChanged"),
+        # More files than GitHub lists.
+        ({"paths": ["src/*"]}, None, ""),
+    ],
+)
+def test_what_it_changes_selects(rules: dict[str, Any], changed: tuple[str, ...] | None, reason: str) -> None:
+    """A file of the paths that is not of the ignored ones."""
+    assert _of_paths(rules, changed) == reason
+
+
+def test_until_it_is_known_what_it_changes_nothing_is_built() -> None:
+    """What was said of another commit, or by other rules, is not known of this one."""
+    rules = {"paths": ["src/*"]}
+    assert _of_paths(rules, ("src/a",), sha=OLD_SHA) == PATHS_UNKNOWN
+    unasked = accept(preview(), project(pullRequests=rules))
+    assert isinstance(unasked, Rejected)
+    assert unasked.reason == PATHS_UNKNOWN
+    others = paths(SHA, ("src/a",), project(pullRequests={"paths": ["*"]}).spec.pull_requests)
+    found = accept(replace(preview(), status=PreviewStatus(paths=others)), project(pullRequests=rules))
+    assert isinstance(found, Rejected)
+    assert found.reason == PATHS_UNKNOWN
 
 
 def test_one_that_has_none_is_said_to_be_skipped() -> None:

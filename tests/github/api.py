@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tests.github.world import Account, App, Permission, World
+
+_PER_PAGE: Final = 30
 
 
 @dataclass(frozen=True)
@@ -28,15 +30,25 @@ class Asked:
         """A parameter of the path that is a number."""
         return int(self.parameters[name])
 
+    def page_of(self, found: Sequence[Any]) -> Reply:
+        """The page that is asked for, and where the next one is, if there is one."""
+        size, page = int(self.query.get("per_page", _PER_PAGE)), int(self.query.get("page", 1))
+        has_more = len(found) > page * size
+        return Reply(200, list(found[(page - 1) * size : page * size]), next_page=page + 1 if has_more else 0)
+
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. `undescribed`: the description leaves it out of this operation and has it in others."""
+    """An answer. `undescribed`: the description leaves it out of this operation and has it in others.
+
+    `next_page`: the number of the page that follows; 0 for none.
+    """
 
     code: int
     body: Any = None
     location: str = ""
     undescribed: bool = False
+    next_page: int = 0
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ _REPO: Final = "/repos/{owner}/{repo}"
 USED: Final = (
     ("get", f"{_REPO}/pulls"),
     ("get", f"{_REPO}/pulls/{{pull_number}}"),
+    ("get", f"{_REPO}/pulls/{{pull_number}}/files"),
     ("get", f"{_REPO}/issues/{{issue_number}}"),
     ("get", f"{_REPO}/issues/{{issue_number}}/comments"),
     ("post", f"{_REPO}/issues/{{issue_number}}/comments"),

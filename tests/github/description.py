@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -12,25 +12,30 @@ import jsonschema_rs
 
 from tests.github.describe import DESCRIPTION
 
+_REPOSITORY = re.compile(r"https://api\.github\.com/repos/[\w.-]+/[\w.-]+")
+
+# What is no name in Python.
+_PLACES = {"issues_comments": "issues/comments", "check_runs": "check-runs"}
+
 
 class Contradiction(AssertionError):
     """Something was said that the description does not allow."""
 
 
-def example(name: str) -> dict[str, Any]:
-    """One of the description's own examples, to be changed at will."""
-    found: dict[str, Any] = _example(name)
-    return found
+def example(name: str, repository: str = "", **ids: int) -> dict[str, Any]:
+    """One of the description's own examples, to be changed at will; the first, where it is a list.
 
-
-def example_item(name: str) -> dict[str, Any]:
-    """The first of an example that is a list."""
-    found: dict[str, Any] = _example(name)[0]
-    return found
-
-
-def _example(name: str) -> Any:
-    return copy.deepcopy(_description()["components"]["examples"][name]["value"])
+    Its addresses are made those of this repository, and of these numbers of what is in it (`pulls=7`).
+    """
+    found = _description()["components"]["examples"][name]["value"]
+    text = json.dumps(found[0] if isinstance(found, list) else found)
+    if repository:
+        text = _REPOSITORY.sub(f"https://api.github.com/repos/{repository}", text)
+    for kind, number in ids.items():
+        place = _PLACES.get(kind, kind)
+        text = re.sub(rf"(/{place})/[0-9]+", rf"\1/{number}", text)
+    moved: dict[str, Any] = json.loads(text)
+    return moved
 
 
 def check_request(

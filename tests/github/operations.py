@@ -12,7 +12,6 @@ from tests.github.faults import NOT_FOUND
 from tests.github.world import Comment, PullRequest, World
 
 _REPO: Final = "/repos/{owner}/{repo}"
-_PER_PAGE: Final = 30
 
 
 def _pull(world: World, asked: Asked) -> Reply:
@@ -29,14 +28,21 @@ def _pull(world: World, asked: Asked) -> Reply:
 
 def _pulls(world: World, asked: Asked) -> Reply:
     """Those that are open; the newest first, as GitHub does if it is not told otherwise."""
-    assert asked.query["state"] == "open"
+    assert asked.query.get("state", "open") == "open"
     found = [
         _listed_body(name, number, each)
         for (name, number), each in sorted(world.pulls.items(), key=lambda pair: -pair[0][1])
         if name == asked.repository and each.state == "open" and not each.is_deleted
     ]
-    size, page = int(asked.query["per_page"]), int(asked.query["page"])
-    return Reply(200, found[(page - 1) * size : page * size])
+    return asked.page_of(found)
+
+
+def _files(world: World, asked: Asked) -> Reply:
+    found = world.pulls.get((asked.repository, asked.number("pull_number")))
+    if found is None:
+        return Reply(404, NOT_FOUND, undescribed=True)
+    example = description.example("diff-entry-items", asked.repository)
+    return asked.page_of([example | {"filename": path} for path in found.files])
 
 
 def _issue(world: World, asked: Asked) -> Reply:
@@ -63,8 +69,7 @@ def _comments(world: World, asked: Asked) -> Reply:
             each.unlisted -= 1
         else:
             found.append(_comment_body(each))
-    size, page = int(asked.query.get("per_page", _PER_PAGE)), int(asked.query.get("page", 1))
-    return Reply(200, found[(page - 1) * size : page * size])
+    return asked.page_of(found)
 
 
 def _all_comments(world: World, asked: Asked) -> Reply:
@@ -74,9 +79,7 @@ def _all_comments(world: World, asked: Asked) -> Reply:
         (each for each in world.comments.values() if each.repository == asked.repository),
         key=lambda each: (each.updated_at, each.id),
     )
-    size, page = int(asked.query["per_page"]), int(asked.query["page"])
-    listed = [_comment_body(each) for each in there if each.updated_at >= since]
-    return Reply(200, listed[(page - 1) * size : page * size])
+    return asked.page_of([_comment_body(each) for each in there if each.updated_at >= since])
 
 
 def _permission(world: World, asked: Asked) -> Reply:
@@ -147,7 +150,8 @@ def _access_token(world: World, asked: Asked) -> Reply:
 
 def _pull_body(name: str, number: int, pull: PullRequest) -> dict[str, Any]:
     """The description's own example, with the facts of this one."""
-    found = description.example("pull-request") | _facts(name, number, pull)
+    found = description.example("pull-request", name, pulls=number, issues=number)
+    found |= _facts(name, number, pull)
     found |= {"merged": pull.is_merged}
     for side in ("base", "head"):
         found[side] = _side(found[side], side, name, pull)
@@ -156,7 +160,8 @@ def _pull_body(name: str, number: int, pull: PullRequest) -> dict[str, Any]:
 
 def _listed_body(name: str, number: int, pull: PullRequest) -> dict[str, Any]:
     """As it stands in a list, which says less of each."""
-    found = description.example_item("pull-request-simple-items") | _facts(name, number, pull)
+    found = description.example("pull-request-simple-items", name, pulls=number, issues=number)
+    found |= _facts(name, number, pull)
     for side in ("base", "head"):
         found[side] = _side(found[side], side, name, pull)
     return found
@@ -195,7 +200,9 @@ def _side(example: dict[str, Any], side: str, name: str, pull: PullRequest) -> d
 
 
 def _comment_body(comment: Comment) -> dict[str, Any]:
-    found = description.example("issue-comment")
+    found = description.example(
+        "issue-comment", comment.repository, issues=comment.number, issues_comments=comment.id
+    )
     kind = "Bot" if comment.author.login.endswith("[bot]") else "User"
     author = {"login": comment.author.login, "id": comment.author.id, "type": kind}
     app = comment.author.app
@@ -215,6 +222,7 @@ _COMMENTS: Final = f"{_REPO}/issues/{{issue_number}}/comments"
 _COMMENT: Final = f"{_REPO}/issues/comments/{{comment_id}}"
 OPERATIONS: Final = (
     Operation("GET", f"{_REPO}/pulls/{{pull_number}}", "pull_requests:read", _pull),
+    Operation("GET", f"{_REPO}/pulls/{{pull_number}}/files", "pull_requests:read", _files),
     Operation("GET", f"{_REPO}/pulls", "pull_requests:read", _pulls),
     Operation("GET", _COMMENTS, "pull_requests:read", _comments),
     Operation("GET", f"{_REPO}/issues/comments", "pull_requests:read", _all_comments),

@@ -41,11 +41,11 @@ def _tell(world: World, asked: Asked) -> Reply:
 
 
 def _deployment_body(one: Deployment) -> dict[str, Any]:
-    body = description.example("deployment-simple-example")
+    body = description.example("deployment-simple-example", one.repository, deployments=one.id)
     told = ("ref", "task", "environment", "payload", "transient_environment", "production_environment")
     creator = {**body["creator"], "login": one.author.login, "id": one.author.id}
     facts = {"id": one.id, "sha": one.body["ref"], "creator": creator}
-    return body | {name: one.body[name] for name in told} | facts
+    return body | {name: one.body[name] for name in told if name in one.body} | facts
 
 
 def _runs(world: World, asked: Asked) -> Reply:
@@ -80,7 +80,7 @@ def _rerun(world: World, asked: Asked) -> Reply:
 
 
 def _run_body(one: CheckRun) -> dict[str, Any]:
-    body = description.example("check-run")
+    body = description.example("check-run", one.repository, check_runs=one.id)
     assert one.author.app is not None
     output = {**body["output"], **one.body["output"], "annotations_count": 0}
     facts = {name: one.body.get(name) for name in ("name", "head_sha", "external_id", "status", "conclusion")}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +57,8 @@ class StandIn(World):
         """Any answer, after what holds for all of them; or a fault."""
         self.asked.append(request.url.path)
         self._check_manners(request)
-        who = self.account(request.headers.get("authorization", "").removeprefix("Bearer "))
+        # The older of the two words is as good.
+        who = self.account(re.sub("^(Bearer|token) ", "", request.headers.get("authorization", "")))
         if who is None:
             return JSONResponse({"message": "Bad credentials"}, 401)
         if self.limits.is_over(operation.method):
@@ -90,8 +92,11 @@ class StandIn(World):
     def _response(self, operation: Operation, request: Request, reply: Reply) -> Response:
         if reply.body is None:
             return Response(status_code=reply.code)
-        text = json.dumps(reply.body).encode()
+        # What is told of addresses leads back here, as a GitHub Enterprise's leads to itself.
+        text = json.dumps(reply.body).replace("https://api.github.com", self.url).encode()
         headers = {"Location": reply.location} if reply.location else {}
+        if reply.next_page:
+            headers["Link"] = f'<{request.url.include_query_params(page=reply.next_page)}>; rel="next"'
         if operation.method == "GET" and reply.code == 200:
             headers["ETag"] = f'W/"{hashlib.sha256(text).hexdigest()}"'
             if request.headers.get("if-none-match") == headers["ETag"]:
@@ -100,13 +105,15 @@ class StandIn(World):
         return Response(text, reply.code, headers, "application/json; charset=utf-8")
 
     def _check_manners(self, request: Request) -> None:
-        """What GitHub asks of every client."""
+        """What GitHub asks of every client, and what ours says."""
+        if not request.headers.get("user-agent"):
+            self.problems.append(f"{request.url.path} came without a user agent")
+        if not request.headers["user-agent"].startswith("kubepreview/"):
+            return
         wanted = {"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"}
         for name, value in wanted.items():
             if request.headers.get(name) != value:
                 self.problems.append(f"{request.url.path} came with {name} {request.headers.get(name)}")
-        if not request.headers.get("user-agent", "").startswith("kubepreview/"):
-            self.problems.append(f"{request.url.path} came without a user agent")
 
 
 def _route(standin: StandIn, operation: Operation) -> Route:
@@ -128,6 +135,8 @@ def serving() -> Iterator[StandIn]:
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical")
     server = uvicorn.Server(config)
     socket = config.bind_socket()
+    # Whoever comes before the server accepts waits for it.
+    socket.listen()
     standin.url = f"http://127.0.0.1:{socket.getsockname()[1]}"
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[socket])), daemon=True)
     thread.start()

@@ -42,8 +42,12 @@ async def test_each_state_is_read(github: StandIn, folder: Path) -> None:
         github.delete(_ONE.repository, NUMBER)
         seen.append(await _read(asking))
 
+    first = seen[0]
+    assert isinstance(first, Seen)
+    assert first.head
+    assert first.head.revision.sha == "d" * 40
     assert seen == [
-        Seen(state="Open", changed_at=AT, head="d" * 40),
+        Seen(state="Open", changed_at=AT, head=first.head),
         Seen(state="Closed", changed_at=later),
         Seen(state="Merged", changed_at=later),
         Seen(state="Deleted"),

@@ -9,7 +9,7 @@ import pytest
 
 from kubepreview.core.event import Event
 from kubepreview.errors import Unreachable
-from kubepreview.github.listing import open_pull_requests
+from kubepreview.github.listing import changed_files, open_pull_requests
 from tests.github.conftest import client
 from tests.github.faults import FAULTS, Fault
 from tests.github.standin import StandIn
@@ -66,3 +66,15 @@ async def test_a_fault_is_never_an_empty_list(github: StandIn, folder: Path, fau
     github.fault = fault
     with pytest.raises(Unreachable):
         await _list(github, folder)
+
+
+async def test_the_files_of_one_are_read_to_the_last(github: StandIn, folder: Path) -> None:
+    """Page by page; and of more than GitHub lists nothing is said."""
+    some = tuple(f"src/{number}.py" for number in range(120))
+    github.open(_REPOSITORY, 7, _OPENED, files=some)
+    github.open(_REPOSITORY, 8, _OPENED, files=some * 30)
+    async with client(github, folder) as asking:
+        assert await changed_files(asking, _REPOSITORY, 7) == some
+        assert await changed_files(asking, _REPOSITORY, 8) is None
+        with pytest.raises(Unreachable):
+            await changed_files(asking, _REPOSITORY, 9)

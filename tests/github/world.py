@@ -87,6 +87,7 @@ class PullRequest:
     is_draft: bool = False
     labels: tuple[str, ...] = ()
     base: str = "main"
+    files: tuple[str, ...] = ("README.md",)
 
 
 @dataclass
