@@ -18,7 +18,7 @@ from msgspec import Struct
 from kubepreview.controller.brakes import BrakeRecord
 from kubepreview.controller.report import change, write_condition
 from kubepreview.controller.tools import Tools
-from kubepreview.controller.watches import KnownPreview, Watches
+from kubepreview.controller.watches import KnownPreview, KnownProject, Watches
 from kubepreview.core import brake, conditions, keys, pull_requests
 from kubepreview.core.model import Preview
 from kubepreview.core.pull_requests import NotFound, PullRequestRef, Seen, Standing, Unread
@@ -49,6 +49,25 @@ class _Attempt(Struct, frozen=True, order=True):
     hint: str = ""
 
 
+class _Subject(Struct, frozen=True):
+    """An open preview and its project, as they were when it was looked: both may be gone a moment later."""
+
+    key: Key
+    known: KnownPreview
+    project: KnownProject
+
+    @property
+    def uid(self) -> str:
+        """Of the preview."""
+        return self.known.metadata.uid
+
+    @property
+    def ref(self) -> PullRequestRef:
+        """Which pull request it is of."""
+        told = self.known.spec.pull_request
+        return PullRequestRef(repository=self.project.spec.repository, number=told.number, url=told.url)
+
+
 class PullRequests:
     """Read while this replica leads."""
 
@@ -58,6 +77,8 @@ class PullRequests:
         self._interval_s = interval_s
         self._standings: dict[Key, Standing] = {}
         self._attempts: dict[Key, _Attempt] = {}
+        # Which delivery had told of each last when it was seen open.
+        self._open_hints: dict[Key, str] = {}
         self._closed_at: deque[float] = deque()
         self._brake = BrakeRecord("pull-requests")
         self._quiet_until = 0.0
@@ -83,19 +104,21 @@ class PullRequests:
         if self._now() < self._quiet_until:
             return
         began = self._now()
-        for key, known in sorted(self._due(), key=lambda each: self._attempt(each[0])):
+        for each in sorted(self._due(), key=lambda each: self._attempt(each.key)):
             if self._now() - began > _AT_A_TIME_S:
                 return  # what was read is acted upon; the others go first the next time
-            self._attempts[key] = _Attempt(self._now(), *self._occasion(key, known))
+            self._attempts[each.key] = _Attempt(self._now(), *self._occasion(each))
             try:
-                result = await self._read(self._ref(key, known))
+                result = await self._read(each.ref)
             except KubepreviewError as error:
                 self._fall_silent(error, tools)
                 return
             self._backoff.reset()
-            self._learn(key, result, tools.now())
+            self._learn(each.key, result, tools.now())
             if isinstance(result, Seen):
-                await self._describe(tools, key, known, result)
+                if not result.is_over:
+                    self._open_hints[each.key] = self._attempts[each.key].hint
+                await self._describe(tools, each, result)
 
     async def _read(self, asked: PullRequestRef) -> Seen | Unread:
         if why := pull_requests.contradiction(asked):
@@ -107,12 +130,12 @@ class PullRequests:
         answer = await self._github.get(f"/repos/{asked.repository}/issues/{asked.number}")
         return pull_requests.read_missing(asked, answer.code)
 
-    async def _describe(self, tools: Tools, key: Key, known: KnownPreview, seen: Seen) -> None:
+    async def _describe(self, tools: Tools, subject: _Subject, seen: Seen) -> None:
         """Labels and drafts change without a push."""
-        rules = self._watches.projects.store[key[0], known.spec.project].spec.pull_requests
-        if pull_requests.described(known.spec, seen, rules) is None:
+        rules = subject.project.spec.pull_requests
+        if pull_requests.described(subject.known.spec, seen, rules) is None:
             return
-        found = await tools.cluster.find(PREVIEWS, key[1], key[0])
+        found = await tools.cluster.find(PREVIEWS, subject.key[1], subject.key[0])
         preview = msgspec.convert(found, Preview) if found else None
         changed = preview and pull_requests.described(preview.spec, seen, rules)
         if preview and changed and preview.spec.state == "Open":
@@ -123,40 +146,56 @@ class PullRequests:
         pause_s = error.pause_s if isinstance(error, RateLimited) else self._backoff.next_s()
         self._quiet_until = self._now() + pause_s
         tools.log.warning("GitHub gives no answer", error=error.message, again_after_s=round(pause_s, 1))
-        for key, _ in self._open():
-            self._learn(key, Unread(why=error.message), tools.now())
+        for each in self._open():
+            self._learn(each.key, Unread(why=error.message), tools.now())
 
     def _learn(self, key: Key, result: Seen | Unread, now: dt.datetime) -> None:
         self._standings[key] = self._standings.get(key, Standing()).after(result, now)
 
     async def _close(self, tools: Tools) -> frozenset[str]:
-        """Close those whose pull request is over. The UIDs of those that the brake holds are returned."""
-        over = {known.metadata.uid: (key, known) for key, known in self._open() if self._ends(key, known)}
-        words = {uid: self._words(key, known) for uid, (key, known) in over.items()}
-        through = await self._brake.let_through(tools, words, len(list(self._open())), self._closed_lately())
-        for uid in through:
-            await self._close_one(tools, over[uid][0], uid)
-        return frozenset(over) - through
+        """Close those whose pull request is over. The UIDs of those that the brake holds are returned.
 
-    async def _close_one(self, tools: Tools, key: Key, uid: str) -> None:
+        It does not look at those that a signed delivery told of as well: two who say the same are no mistake.
+        """
+        all_open = list(self._open())
+        over = {each.uid: each for each in all_open if self._ends(each.key, each.known)}
+        told = {uid for uid, each in over.items() if self._is_told_of(each)}
+        words = {uid: self._words(each) for uid, each in over.items() if uid not in told}
+        for uid in told:
+            await self._close_one(tools, over[uid])
+        through = await self._brake.let_through(tools, words, len(all_open), self._closed_lately())
+        for uid in through:
+            if await self._close_one(tools, over[uid]):
+                self._closed_at.append(self._now())
+        return frozenset(words) - through
+
+    def _is_told_of(self, subject: _Subject) -> bool:
+        """Whether GitHub has sent word of it since it was seen open."""
+        before = self._open_hints.get(subject.key)
+        return before is not None and self._hint(subject) != before
+
+    async def _close_one(self, tools: Tools, subject: _Subject) -> bool:
         """Not if anything was written to it since it was read."""
+        key = subject.key
         found = await tools.cluster.find(PREVIEWS, key[1], key[0])
-        seen = self._standings[key].seen
+        seen = self._standings.get(key, Standing()).seen
         if found is None or seen is None:
-            return
+            return False
         preview = msgspec.convert(found, Preview)
-        is_open = preview.spec.state == "Open" and preview.metadata.uid == uid
+        is_open = preview.spec.state == "Open" and preview.metadata.uid == subject.uid
         if not is_open or not pull_requests.ends(preview.spec.revision.observed_at, seen):
-            return
+            return False
         closing = pull_requests.closing(preview.spec.revision.observed_at, seen)
-        if await change(tools, preview, closing):
-            self._closed_at.append(self._now())
-            tools.log.info("preview closed", preview="/".join(key), pull_request=seen.state)
+        if not await change(tools, preview, closing):
+            return False
+        tools.log.info("preview closed", preview="/".join(key), pull_request=seen.state)
+        return True
 
     async def _tell(self, tools: Tools, held: frozenset[str]) -> None:
         """What is known, in the status of each."""
         patience = dt.timedelta(seconds=_PATIENCE * self._interval_s)
-        for key, known in self._watches.previews.store.items():
+        # As they are now: while one is written, others come and go.
+        for key, known in list(self._watches.previews.store.items()):
             said = known.condition(conditions.PULL_REQUEST_OPEN)
             if not known.is_open:
                 if said:
@@ -180,35 +219,33 @@ class PullRequests:
             return False
         return pull_requests.ends(known.spec.revision.observed_at, standing.seen)
 
-    def _words(self, key: Key, known: KnownPreview) -> str:
-        seen = self._standings[key].seen
-        return f"{'/'.join(key)} ({self._ref(key, known)} is {seen.state.lower() if seen else 'unknown'})"
+    def _words(self, subject: _Subject) -> str:
+        seen = self._standings[subject.key].seen
+        return f"{'/'.join(subject.key)} ({subject.ref} is {seen.state.lower() if seen else 'unknown'})"
 
-    def _open(self) -> Iterator[tuple[Key, KnownPreview]]:
+    def _open(self) -> Iterator[_Subject]:
         """The open previews of known projects: of others it is not known whose pull request they are."""
         for key, known in self._watches.previews.store.items():
-            if known.is_open and (key[0], known.spec.project) in self._watches.projects.store:
-                yield key, known
+            project = self._watches.projects.store.get((key[0], known.spec.project))
+            if known.is_open and project is not None:
+                yield _Subject(key, known, project)
 
-    def _due(self) -> Iterator[tuple[Key, KnownPreview]]:
-        for key, known in self._open():
-            last = self._attempt(key)
-            is_news = (last.uid, last.generation, last.hint) != self._occasion(key, known)
+    def _due(self) -> Iterator[_Subject]:
+        for each in self._open():
+            last = self._attempt(each.key)
+            is_news = (last.uid, last.generation, last.hint) != self._occasion(each)
             if is_news or self._now() - last.at >= self._interval_s:
-                yield key, known
+                yield each
 
-    def _occasion(self, key: Key, known: KnownPreview) -> tuple[str, int, str]:
+    def _occasion(self, subject: _Subject) -> tuple[str, int, str]:
         """Why it is read: another version of its spec, or word from GitHub."""
-        ref = self._ref(key, known)
-        return known.metadata.uid, known.metadata.generation, self._watches.hint(ref.repository, ref.number)
+        return subject.uid, subject.known.metadata.generation, self._hint(subject)
+
+    def _hint(self, subject: _Subject) -> str:
+        return self._watches.hint(subject.ref.repository, subject.ref.number)
 
     def _attempt(self, key: Key) -> _Attempt:
         return self._attempts.get(key, _Attempt())
-
-    def _ref(self, key: Key, known: KnownPreview) -> PullRequestRef:
-        project = self._watches.projects.store[key[0], known.spec.project]
-        told = known.spec.pull_request
-        return PullRequestRef(repository=project.spec.repository, number=told.number, url=told.url)
 
     def _closed_lately(self) -> int:
         while self._closed_at and self._now() - self._closed_at[0] > _ONE_PASS_S:
@@ -216,9 +253,10 @@ class PullRequests:
         return len(self._closed_at)
 
     def _forget(self) -> None:
-        is_open = dict(self._open())
+        is_open = {each.key for each in self._open()}
         self._standings = {key: value for key, value in self._standings.items() if key in is_open}
         self._attempts = {key: value for key, value in self._attempts.items() if key in is_open}
+        self._open_hints = {key: value for key, value in self._open_hints.items() if key in is_open}
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

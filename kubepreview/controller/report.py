@@ -10,7 +10,7 @@ import msgspec
 
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.watches import KnownPreview
-from kubepreview.core import conditions, keys
+from kubepreview.core import conditions, keys, masking
 from kubepreview.core.actions import Record
 from kubepreview.core.model import Condition, Failure, Preview, PreviewStatus, Sleep
 from kubepreview.core.pods import Trouble
@@ -138,7 +138,10 @@ async def tell_of_evidence(tools: Tools, preview: Preview, told: str) -> None:
 
 
 async def failure_of(tools: Tools, preview: Preview, space: str, trouble: Trouble | None) -> Failure | None:
-    """The trouble with the container's last words; read once, as the words of an end do not change."""
+    """The trouble with the container's last words; read once, as the words of an end do not change.
+
+    They go where many can read them, so that they hold none of the preview's secrets.
+    """
     if trouble is None:
         return None
     before = preview.status.failure
@@ -146,8 +149,11 @@ async def failure_of(tools: Tools, preview: Preview, space: str, trouble: Troubl
     if before and before.log_tail and (before.object, before.reason, before.message) == said:
         return before
     lines = await _last_lines(tools, space, trouble) if trouble.container else ()
+    # As one text: some secrets have several lines.
+    text = masking.masked_text("\n".join(lines), masking.secret_values(preview.spec.manifests))
+    tail = tuple(line[:_LOG_LINE_CHARACTERS] for line in text.splitlines())
     return Failure(
-        object=trouble.object[:1024], reason=trouble.reason, message=trouble.message[:4096], log_tail=lines
+        object=trouble.object[:1024], reason=trouble.reason, message=trouble.message[:4096], log_tail=tail
     )
 
 
@@ -174,7 +180,7 @@ async def _lines_now(tools: Tools, space: str, trouble: Trouble) -> tuple[str, .
         return ()
     if text.startswith(_NO_LOG):
         return ()
-    return tuple(line[:_LOG_LINE_CHARACTERS] for line in text.splitlines()[-_LOG_LINES:])
+    return tuple(text.splitlines()[-_LOG_LINES:])
 
 
 def _identity(preview: Preview) -> Object:

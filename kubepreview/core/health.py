@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from kubepreview.core import masking
 from kubepreview.core.kinds import as_mapping, has_condition, pod_template, ref_of
 from kubepreview.core.observed import Observed
 from kubepreview.core.pods import Trouble, current_pods, not_ready_yet, trouble_of
@@ -51,8 +53,16 @@ def health(wanted: Wanted, observed: Observed) -> Health:
         wanted=sum(each.wanted for each in judged),
         is_settled=not waiting_for,
         waiting_for=waiting_for,
-        trouble=_trouble(judged),
+        trouble=_without_secrets(_trouble(judged), wanted.objects),
     )
+
+
+def _without_secrets(trouble: Trouble | None, objects: Collection[Object]) -> Trouble | None:
+    """A runtime may repeat what it was told to run."""
+    if trouble is None:
+        return None
+    values = masking.secret_values(objects)
+    return replace(trouble, message=masking.masked_text(trouble.message, values))
 
 
 def _trouble(judged: Collection[_Judged]) -> Trouble | None:

@@ -19,6 +19,9 @@ MASK: Final = "[masked]"
 _SHORTEST: Final = 6
 # kubectl keeps a whole copy of an object there.
 _COPIES: Final = ("kubectl.kubernetes.io/last-applied-configuration",)
+# RFC 7468: what ends a private key, and what stands before.
+_KEY_END: Final = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
+_KEY_LINE: Final = re.compile(r"[A-Za-z0-9+/=]+\r?")
 # Words of names whose values are secret more often than not.
 _SECRET_NAME: Final = re.compile(
     r"token|passw|secret|credential|private|api_?key|access_?key|(^|_)key$|dsn|(database|redis|amqp|mongo)\w*_?ur[il]",
@@ -57,7 +60,21 @@ def masked_text(text: str, values: Iterable[str]) -> str:
         text = text.replace(value, MASK)
     for shape in _SHAPES:
         text = shape.sub(MASK, text)
-    return text
+    return _without_ends_of_keys(text)
+
+
+def _without_ends_of_keys(text: str) -> str:
+    """Of a key whose beginning is not there, as in the last lines of a log, the lines before its end."""
+    if not _KEY_END.search(text):
+        return text
+    kept: list[str] = []
+    for line in text.split("\n"):
+        if _KEY_END.search(line):
+            while kept and _KEY_LINE.fullmatch(kept[-1]):
+                kept.pop()
+            line = MASK  # noqa: PLW2901 — in its place
+        kept.append(line)
+    return "\n".join(kept)
 
 
 def masked_object(obj: Object, values: Sequence[str] = ()) -> Object:

@@ -5,26 +5,19 @@ They run outside of the cluster, where they reach the GitHub that stands in, and
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import hashlib
 import hmac
 import json
-import socket
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from kubepreview.core import keys, webhook_objects
 from kubepreview.kube.wait import wait_until
-from tests.cluster.faults import outside
-from tests.cluster.faults.scene import behind_a_proxy
 from tests.cluster.github_scene import OPENED, staged
-from tests.cluster.machine import kubectl
+from tests.cluster.hearing import hearing, may_hear
 from tests.cluster.team import Team
 
 _PROJECT = "hinted"
@@ -36,33 +29,10 @@ _SECRET = b"only GitHub knows it"
 @pytest.fixture(scope="module")
 def hinted(team: Team) -> Iterator[Team]:
     """A project, in a cluster that may hear webhooks for as long."""
-    team.type("install", "--webhooks").done()
-    hinted = team.with_project(_PROJECT)
-    yield hinted
-    hinted.leave_project()
-    for obj in webhook_objects.objects(""):
-        space = obj["metadata"].get("namespace", "default")
-        kubectl(team.cluster, "delete", obj["kind"], obj["metadata"]["name"], f"--namespace={space}")
-
-
-@asynccontextmanager
-async def _webhook(team: Team, folder: Path) -> AsyncIterator[str]:
-    """The address at which GitHub delivers."""
-    (folder / "secret").write_bytes(_SECRET)
-    async with behind_a_proxy(team, "webhook", folder) as (proxy, _):
-        kubeconfig = outside.kubeconfig(team, proxy, folder, account=keys.WEBHOOK)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        words = [f"--kubeconfig={kubeconfig}", f"--port={port}", "--health-port=0"]
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "kubepreview", "webhook", *words, f"--secret-file={folder / 'secret'}")
-        )
-        try:
-            yield f"http://127.0.0.1:{port}/github"
-        finally:
-            process.terminate()
-            await process.wait()
+    with may_hear(team):
+        hinted = team.with_project(_PROJECT)
+        yield hinted
+        hinted.leave_project()
 
 
 @pytest.mark.timeout(180)
@@ -73,7 +43,10 @@ async def test_a_close_is_seen_as_soon_as_github_tells_of_it(hinted: Team, tmp_p
     ).encode()
     signature = hmac.new(_SECRET, body, hashlib.sha256).hexdigest()
     headers = {"x-hub-signature-256": f"sha256={signature}", "x-github-delivery": "one"}
-    async with staged(hinted, tmp_path, interval_s=3600) as scene, _webhook(hinted, tmp_path) as address:
+    async with (
+        staged(hinted, tmp_path, interval_s=3600) as scene,
+        hearing(hinted, tmp_path, _SECRET) as address,
+    ):
         scene.github.open(_REPOSITORY, _NUMBER, OPENED)
         assert (await scene.up(_NUMBER)).code == 0
         await scene.until(_NUMBER, "True", "Open")

@@ -97,3 +97,11 @@ def test_no_value_of_a_secret_survives_anywhere(value: str, around: str) -> None
     for printed in (value, encoded):
         masked = masked_text(f"{around}{printed}{around}", values)
         assert printed not in masked or printed in MASK
+
+
+def test_the_end_of_a_key_is_masked_without_its_beginning() -> None:
+    """A log is cut somewhere; what stands around it stays."""
+    end = "-----END RSA PRIVATE KEY-----"
+    text = f"cannot start\nQUJDREVGR0hJSktMTU5P\ncHFyc3Q=\n{end}\nbye"
+    assert masked_text(text, ()) == f"cannot start\n{MASK}\nbye"
+    assert masked_text(f"QUJD\nRUZH\r\n{end}\r", ()) == MASK
