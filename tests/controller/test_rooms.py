@@ -25,7 +25,7 @@ async def _watches(told: dict[tuple[str, str], Object]) -> Watches:
 def _tell(watches: Watches, key: tuple[str, str], status: Object, state: str = "Open") -> None:
     known = {
         "metadata": {},
-        "spec": {"state": state, "pullRequest": {"author": key[1]}},
+        "spec": {"state": state, "pullRequest": {"number": 7, "author": key[1]}},
         "status": status,
     }
     version = str(len(msgspec.json.encode(known)))
