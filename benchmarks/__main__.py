@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import applied, contest, crowd, down, memory, start, up, wake
+from benchmarks import applied, contest, crowd, down, feedback, memory, start, up, wake
 from benchmarks.contest import Result
 from kubepreview.cli import places
 from kubepreview.localcluster import cluster
@@ -26,6 +26,7 @@ _ON_THE_CLUSTER: Sequence[tuple[str, Callable[[Team], Iterator[Result]]]] = (
     ("e", memory.results),
     ("f", wake.results),
     ("i", crowd.results),
+    ("l", feedback.results),
 )
 
 
