@@ -1,6 +1,6 @@
 """(l) and (m): how soon the comment tells of a push, and how little is written where many are pushed.
 
-The controller runs outside of the cluster, where it reaches a GitHub that stands in and keeps GitHub's limits.
+The controller runs outside of the cluster, where it reaches a GitHub that stands in, with GitHub's limits.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LOOK_S = 0.02
 
 
 def results(team: Team) -> Iterator[Result]:
-    """One push after the other; and then a hundred a minute, for fifty pull requests of which one has pods."""
+    """One push after the other; then a hundred a minute, for fifty pull requests of which one has pods."""
     told = team.with_project(_PROJECT)
     pushed = team.with_project(_CROWD, "--max-previews=1")
     yield asyncio.run(_soon(told))
