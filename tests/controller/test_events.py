@@ -11,7 +11,6 @@ import asyncio
 import datetime as dt
 import hashlib
 import hmac
-import json
 import os
 import random
 import sys
@@ -36,6 +35,7 @@ from kubepreview.webhook.receive import PATH, Receiver
 from kubepreview.webhook.writing import Writer
 from tests.cli.conftest import Cluster, cluster
 from tests.github import standin
+from tests.github.deliveries import KINDS, delivery
 from tests.github.standin import StandIn
 from tests.github.world import TOKEN
 from tests.kube.conftest import apiserver
@@ -82,17 +82,16 @@ class Flood:
         self._sends(number)
 
     def _sends(self, number: int) -> None:
-        payload = {"repository": {"full_name": _REPOSITORY}, "pull_request": {"number": number}}
-        body = json.dumps({**payload, "sent": self.sent}).encode()
+        body = delivery(self.rng.choice(KINDS), _REPOSITORY, number)
         self.sent += 1
-        delivery = str(self.sent)
+        name = str(self.sent)
         if self.rng.random() < _LOST:
             self.lost += 1
             return
-        self.waiting.append((delivery, body))
+        self.waiting.append((name, body))
         if self.rng.random() < _DOUBLED:
             self.doubled += 1
-            self.waiting.append((delivery, body))
+            self.waiting.append((name, body))
 
     def comes(self, left: int) -> Iterator[tuple[str, bytes]]:
         """Deliveries in any order, until so many are left on their way."""
@@ -136,9 +135,9 @@ async def _door(client: Client, folder: Path) -> AsyncIterator[httpx2.AsyncClien
         writing.cancel()
 
 
-async def _deliver(door: httpx2.AsyncClient, delivery: str, body: bytes) -> None:
+async def _deliver(door: httpx2.AsyncClient, name: str, body: bytes) -> None:
     signature = hmac.new(_SECRET, body, hashlib.sha256).hexdigest()
-    headers = {"x-hub-signature-256": f"sha256={signature}", "x-github-delivery": delivery}
+    headers = {"x-hub-signature-256": f"sha256={signature}", "x-github-delivery": name}
     answer = await door.post(PATH, content=body, headers=headers)
     assert answer.status_code == 202
 
@@ -195,10 +194,10 @@ async def test_the_end_is_as_the_pull_requests_are(cluster: Cluster, tmp_path: P
             async with _running(cluster, github, tmp_path), _door(client, tmp_path) as door:
                 for _ in range(_EVENTS):
                     flood.happens()
-                    for delivery, body in flood.comes(left=_ON_THE_WAY):
-                        await _deliver(door, delivery, body)
-                for delivery, body in flood.comes(left=0):
-                    await _deliver(door, delivery, body)
+                    for name, body in flood.comes(left=_ON_THE_WAY):
+                        await _deliver(door, name, body)
+                for name, body in flood.comes(left=0):
+                    await _deliver(door, name, body)
                 looks = github.asked.count(lists)
 
                 async def looked() -> bool | None:

@@ -1,9 +1,15 @@
-"""Cuts GitHub's own description of its API down to what is used here.
+"""Cuts GitHub's own descriptions of its API and its webhooks down to what is used here.
 
     npm pack @octokit/openapi@23.0.2 && tar xzf octokit-openapi-23.0.2.tgz
     python -m tests.github.describe package/generated/api.github.com.json
 
-writes `description.json` beside this file. The description is GitHub's, published under the MIT licence.
+writes `description.json` beside this file, and
+
+    npm pack @octokit/openapi-webhooks@12.1.0 && tar xzf octokit-openapi-webhooks-12.1.0.tgz
+    npm pack @octokit/webhooks-examples@7.6.1 && tar xzf octokit-webhooks-examples-7.6.1.tgz
+    python -m tests.github.describe package/generated/api.github.com.json package/api.github.com/index.json
+
+writes `webhooks.json`, with an example of each. All are GitHub's, published under the MIT licence.
 """
 
 from __future__ import annotations
@@ -15,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 DESCRIPTION: Final = Path(__file__).with_name("description.json")
+WEBHOOKS: Final = Path(__file__).with_name("webhooks.json")
 _REPO: Final = "/repos/{owner}/{repo}"
 USED: Final = (
     ("get", f"{_REPO}/pulls"),
@@ -37,6 +44,16 @@ USED: Final = (
     ("get", f"{_REPO}/installation"),
     ("post", "/app/installations/{installation_id}/access_tokens"),
 )
+HEARD: Final = (
+    *(
+        ("pull_request", action)
+        for action in (
+            *("opened", "synchronize", "reopened", "closed", "labeled", "unlabeled"),
+            *("ready_for_review", "converted_to_draft"),
+        )
+    ),
+    ("issue_comment", "created"),
+)
 # Prose, which is neither checked nor needed.
 _LEFT_OUT: Final = frozenset({"description", "summary", "externalDocs", "x-github"})
 
@@ -57,6 +74,33 @@ def cut(whole: dict[str, Any]) -> dict[str, Any]:
             todo += _references(components[kind][name])
     info = {key: whole["info"][key] for key in ("title", "version", "license")}
     return {"openapi": whole["openapi"], "info": info, "paths": paths, "components": components}
+
+
+def cut_webhooks(whole: dict[str, Any], examples: list[dict[str, Any]]) -> dict[str, Any]:
+    """The schema of each delivery that is heard, and one that GitHub has published."""
+    schemas: dict[str, Any] = {}
+    todo: list[str] = []
+    for event, action in HEARD:
+        name = f"{event}-{action}".replace("_", "-")
+        body = whole["webhooks"][name]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        schemas[f"{event}.{action}"] = body
+        todo += _references(body)
+    components: dict[str, Any] = {}
+    while todo:
+        name = todo.pop().rpartition("/")[2]
+        if name not in components:
+            components[name] = _bare(whole["components"]["schemas"][name])
+            todo += _references(components[name])
+    return {
+        "schemas": schemas,
+        "components": {"schemas": components},
+        "examples": {f"{event}.{action}": _example(examples, event, action) for event, action in HEARD},
+    }
+
+
+def _example(examples: list[dict[str, Any]], event: str, action: str) -> Any:
+    (listed,) = (each["examples"] for each in examples if each["name"] == event)
+    return next(each for each in listed if each["action"] == action)
 
 
 def _references(node: Any) -> Iterator[str]:
@@ -83,4 +127,6 @@ def _is_schema(key: str, value: Any) -> bool:
 
 
 if __name__ == "__main__":
-    DESCRIPTION.write_text(json.dumps(cut(json.loads(Path(sys.argv[1]).read_text())), sort_keys=True) + "\n")
+    read = [json.loads(Path(each).read_text()) for each in sys.argv[1:]]
+    target, made = (WEBHOOKS, cut_webhooks) if len(read) > 1 else (DESCRIPTION, cut)
+    target.write_text(json.dumps(made(*read), sort_keys=True) + "\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,19 +14,20 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from kubepreview.core import hints, keys
+from kubepreview.core import event, hints, keys
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import CONFIGMAPS, NAMESPACES
 from kubepreview.kube.wait import wait_until
 from kubepreview.webhook.receive import PATH, Noted, Receiver
 from kubepreview.webhook.writing import Writer
+from tests.github.deliveries import KINDS, delivery
 from tests.kube.conftest import apiserver
 from tests.kube.controlplane import ControlPlane
 
 __all__ = ["apiserver"]
 
 _SECRET = b"only GitHub knows it"
-_BODY = json.dumps({"repository": {"full_name": "acme/Shop"}, "pull_request": {"number": 7}}).encode()
+_BODY = delivery("pull_request.synchronize", "acme/Shop", 7)
 
 
 def _headers(body: bytes = _BODY, delivery: str = "", secret: bytes = _SECRET) -> dict[str, str]:
@@ -66,6 +66,27 @@ async def test_a_delivery_is_noted_once(tmp_path: Path) -> None:
 
     assert [each.delivery for each in noted] == ["one", "two"]
     assert noted[0].hint == hints.Hint("acme/Shop", 7)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_whatever_github_delivers_of_a_pull_request_is_a_hint(tmp_path: Path, kind: str) -> None:
+    """As GitHub itself has published it."""
+    noted: list[Noted] = []
+    async with _asking(tmp_path, noted) as deliver:
+        assert await deliver(delivery(kind, "acme/shop", 7)) == 202
+
+    assert [each.hint for each in noted] == [hints.Hint("acme/shop", 7)]
+
+
+@pytest.mark.parametrize("kind", [each for each in KINDS if each.startswith("pull_request")])
+def test_a_job_reads_the_same_delivery_from_its_event_file(kind: str) -> None:
+    """All that `up` and `down` are told of the pull request."""
+    found = event.read(delivery(kind, "acme/shop", 7), "event.json")
+
+    assert found is not None
+    assert found.pull_request.number == 7
+    assert found.pull_request.author
+    assert found.is_closed is (kind == "pull_request.closed")
 
 
 async def test_what_is_not_githubs_is_refused(tmp_path: Path) -> None:
