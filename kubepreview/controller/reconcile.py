@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from kubepreview.controller import evidence
 from kubepreview.controller.act import act, no_record, repair
+from kubepreview.controller.comparing import compare
 from kubepreview.controller.observe import (
     find_namespace,
     look_at_all,
@@ -204,6 +205,7 @@ async def _build(  # noqa: PLR0913 — what was decided of it
         failure=await failure_of(tools, preview, asked.space, trouble),
     )
     new = status.status_of_open(preview, visit, tools.now())
+    new = replace(new, compared=await compare(tools, preview, accepted.project, new))
     if visit.failure and ("Failed", asked.sha) not in {(each.reason, each.sha) for each in new.evidence}:
         failed = replace(preview, status=new)
         kept = await evidence.keep(tools, failed, accepted.project, "Failed", observed.pods)

@@ -113,6 +113,7 @@ def _details(preview: Preview, now: State) -> Iterator[str]:
         if failure.log_tail:
             yield ""
             yield block("\n".join(failure.log_tail[-_MOST_LINES:]))
+    yield from _compared(preview, now)
     if receipt and now in ("closing", "closed"):
         gone = {
             "its route": receipt.route_gone_at,
@@ -123,6 +124,19 @@ def _details(preview: Preview, now: State) -> Iterator[str]:
         for what, at in gone.items():
             yield f"- {what}: " + (f"seen gone at {_moment(at)}" if at else "still there")
         yield from (f"- kept by {code(each)}" for each in receipt.blockers)
+
+
+def _compared(preview: Preview, now: State) -> Iterator[str]:
+    compared = preview.status.compared
+    if now not in ("ready", "asleep") or compared is None or compared.sha != preview.spec.revision.sha:
+        return
+    yield ""
+    if not compared.differences:
+        yield f"Its workloads are those of {code(compared.namespace)}."
+        return
+    yield f"Differs from {code(compared.namespace)}, as of {_moment(compared.at)}:"
+    yield ""
+    yield from (f"- {code(each)}" for each in compared.differences)
 
 
 def code(text: str) -> str:

@@ -142,6 +142,8 @@ def _controller_role() -> Object:
             rule("", ["pods"], (*_READ, "delete")),
             rule("", ["pods/log"], ("get",)),
             rule("apps", ["deployments", "replicasets"], _READ),
+            # Of stable deployments, which previews are compared with.
+            rule("apps", ["statefulsets", "daemonsets"], ("list",)),
             rule("events.k8s.io", ["events"], ("get", "list", "create", "patch")),
         ],
     )

@@ -135,6 +135,11 @@ def as_mapping(value: Any) -> Object:
     return value if isinstance(value, dict) else {}
 
 
+def as_list(value: Any) -> list[Any]:
+    """The value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
 def has_condition(obj: Object, kind: str) -> bool:
     """Whether the status of a live object says that this condition is True."""
     conditions = as_mapping(obj.get("status")).get("conditions") or ()

@@ -307,6 +307,18 @@ class Paths(Wire, frozen=True, kw_only=True):
     changed: bool
 
 
+class Compared(Wire, frozen=True, kw_only=True):
+    """What a commit's preview had otherwise than the stable deployment, when it was first served."""
+
+    sha: Sha
+    at: Time
+    namespace: Annotated[str, Meta(max_length=63, description="Of the stable deployment.")]
+    differences: Annotated[
+        tuple[Annotated[str, Meta(max_length=1024)], ...],
+        Meta(max_length=32, description="By workload; names only, no values."),
+    ] = ()
+
+
 class PreviewStatus(Wire, frozen=True, kw_only=True):
     """What is there, as the controller last saw it."""
 
@@ -338,6 +350,7 @@ class PreviewStatus(Wire, frozen=True, kw_only=True):
     feedback: Feedback | None = None
     command: Heard | None = None
     paths: Paths | None = None
+    compared: Compared | None = None
 
 
 class Preview(Wire, frozen=True, kw_only=True):

@@ -185,6 +185,7 @@ def _status(
         activity=lifespan.activity if lifespan else activity,
         extension=lifespan.extension if lifespan else before.extension,
         evidence=before.evidence,
+        compared=before.compared if preview.spec.state == "Open" else None,
         expires_at=lifespan.expires_at if lifespan else None,
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from kubepreview.core.kinds import as_mapping, pod_template
+from kubepreview.core.kinds import as_list, as_mapping, pod_template
 from kubepreview.core.wire import Object
 from kubepreview.render.manifests import Change, Manifest
 
@@ -87,18 +87,14 @@ def _texts(obj: Object) -> Iterator[tuple[Any, Any, str]]:
         return
     spec = as_mapping(as_mapping(pod_template(obj)).get("spec"))
     for group in ("initContainers", "containers"):
-        for container in _list(spec.get(group)):
+        for container in as_list(spec.get(group)):
             yield from _container_texts(as_mapping(container))
 
 
 def _container_texts(container: Object) -> Iterator[tuple[Any, Any, str]]:
-    for entry in _list(container.get("env")):
+    for entry in as_list(container.get("env")):
         if isinstance(as_mapping(entry).get("value"), str):
             yield entry, "value", f"env {entry.get('name')}"
     for key in ("command", "args"):
-        texts = _list(container.get(key))
+        texts = as_list(container.get(key))
         yield from ((texts, index, key) for index, text in enumerate(texts) if isinstance(text, str))
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -114,6 +114,19 @@ def test_what_keeps_a_newer_commit_from_being_asked_for_is_told() -> None:
     assert "| Next |" not in comment(_of(said={**_READY, "ArtifactTaken": ("True", "Taken", "x")}))
 
 
+def test_what_differs_from_the_stable_deployment_is_told_when_it_is_ready() -> None:
+    """Of this commit only; and that nothing does is worth a line, too."""
+    compared = {"sha": SHA, "at": _AT, "namespace": "rapidrar-staging"}
+    told = {**compared, "differences": ["Deployment/web: image, variable MODE", "Deployment/new: only here"]}
+
+    shown = comment(_of(said=_READY, compared=told))
+    assert "Differs from `rapidrar-staging`, as of 2026-01-02 03:04:05 UTC:" in shown
+    assert "- `Deployment/web: image, variable MODE`\n- `Deployment/new: only here`" in shown
+    assert "Its workloads are those of `rapidrar-staging`." in comment(_of(said=_READY, compared=compared))
+    assert "Differs" not in comment(_of(said=_READY, compared={**told, "sha": OLD_SHA}))
+    assert "Differs" not in comment(_of(**_FAILING, compared=told))
+
+
 def test_a_failure_shows_its_last_words_as_they_were() -> None:
     """They are neither Markdown nor a mention."""
     tokens = _PAGE.parse(comment(_of(**_FAILING)))
