@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -78,13 +78,16 @@ def evidence(preview: Preview, reason: Reason, seen: Seen, now: dt.datetime) -> 
         conditions=tuple(replace(each, message=masked(each.message)) for each in preview.status.conditions),
         manifests=tuple(masking.masked_object(obj, values) for obj in manifests),
         events=tuple(masked(_told(event)) for event in sorted(seen.events, key=_time)),
-        logs=tuple(
-            replace(log, lines=tuple(masked(line[:_MOST_LINE_CHARACTERS]) for line in log.lines[-LOG_LINES:]))
-            for log in seen.logs
-        ),
+        logs=tuple(replace(log, lines=_masked_lines(log.lines[-LOG_LINES:], masked)) for log in seen.logs),
         test=test and replace(test, output=masked(test.output)),
         unread=seen.unread,
     )
+
+
+def _masked_lines(lines: Sequence[str], masked: Callable[[str], str]) -> tuple[str, ...]:
+    """As one text: some secrets have several lines."""
+    text = "\n".join(line[:_MOST_LINE_CHARACTERS] for line in lines)
+    return tuple(masked(text).split("\n")) if lines else ()
 
 
 def object_name(preview_name: str, reason: Reason) -> str:

@@ -19,9 +19,9 @@ MASK: Final = "[masked]"
 _SHORTEST: Final = 6
 # kubectl keeps a whole copy of an object there.
 _COPIES: Final = ("kubectl.kubernetes.io/last-applied-configuration",)
-# RFC 7468: what ends a private key, and what stands before.
+# RFC 7468: what ends a private key, and what stands before; a log may put the time before each line.
 _KEY_END: Final = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
-_KEY_LINE: Final = re.compile(r"[A-Za-z0-9+/=]+\r?")
+_KEY_LINE: Final = re.compile(r"([0-9TZ:.+-]{20,40} )?[A-Za-z0-9+/=]+\r?")
 # Words of names whose values are secret more often than not.
 _SECRET_NAME: Final = re.compile(
     r"token|passw|secret|credential|private|api_?key|access_?key|(^|_)key$|dsn|(database|redis|amqp|mongo)\w*_?ur[il]",

@@ -20,7 +20,7 @@ import pytest
 
 from kubepreview.core.conditions import READY
 from kubepreview.kube.resources import CONFIGMAPS, EVENTS, PREVIEWS
-from kubepreview.kube.wait import wait_until
+from kubepreview.kube.wait import NotYet, wait_until
 from tests.cluster.github_scene import OPENED, Scene, staged
 from tests.cluster.hearing import hearing, may_hear
 from tests.cluster.team import Team, application, sha
@@ -75,11 +75,12 @@ async def test_no_secret_is_seen_where_it_does_not_belong(guarded: Team, tmp_pat
         await _deliveries_that_are_refused(address)
         _become_an_app(scene, tmp_path / "github")
         said = [await _a_life(scene), await _a_job_that_fails(scene, ci, tmp_path)]
-        places = await _everywhere(scene) | _logs(tmp_path)
+        places = await _everywhere(scene, "of the failing one")
         planted = _planted(scene, ci, tmp_path)
         scene.github.close(_REPOSITORY, _NUMBER, OPENED + dt.timedelta(hours=3))
         await scene.until(_NUMBER, "False", "Closed", READY)
-        places |= await _everywhere(scene) | {"commands": "\n".join(said)}
+        places |= await _everywhere(scene, "of the closed one") | _logs(tmp_path)
+        places["commands"] = "\n".join(said)
 
     assert len(planted) == 20
     assert all(places.values()), [name for name, text in places.items() if not text]
@@ -90,7 +91,7 @@ async def test_no_secret_is_seen_where_it_does_not_belong(guarded: Team, tmp_pat
         if secret in text or base64.b64encode(secret.encode()).decode() in text
     ]
     assert seen == []
-    assert "cannot start" in places["comments"], "the log's other lines are there"
+    assert "cannot start" in places["comments of the failing one"], "the log's other lines are there"
 
 
 def _become_an_app(scene: Scene, folder: Path) -> None:
@@ -128,8 +129,8 @@ def _crash() -> list[str]:
     words = [*_IN_A_SECRET.values(), *_ENCODED.values(), *_VARIABLES.values(), *_PRINTED]
     text = "\n".join(["cannot start", *words, *PEM.splitlines()[-6:]])
     # Not as they are: what a command says stands in the manifests, and these are the application's own.
-    packed = base64.b85encode(zlib.compress(text.encode())).decode()
-    program = f"import base64, sys, zlib; print(zlib.decompress(base64.b85decode({packed!r})).decode())"
+    packed = base64.b64encode(zlib.compress(text.encode())).decode()
+    program = f"import base64, sys, zlib; print(zlib.decompress(base64.b64decode({packed!r})).decode())"
     return ["python3", "-c", f"{program}; sys.exit(7)"]
 
 
@@ -151,6 +152,7 @@ async def _a_life(scene: Scene) -> str:
     scene.github.open(_REPOSITORY, _NUMBER, OPENED)
     said = [await _up(scene, _GOOD, OPENED)]
     await scene.until(_NUMBER, "True", "Ready", READY)
+    await _until_said(scene, ": ready")
     for fault in FAULTS:
         scene.github.fault, asked = fault, len(scene.github.asked)
 
@@ -163,16 +165,22 @@ async def _a_life(scene: Scene) -> str:
     scene.github.open(_REPOSITORY, _NUMBER, later, head=_BAD)
     said.append(await _up(scene, _BAD, later, command=_crash()))
 
-    async def told() -> bool | None:
-        bodies = [each.body for each in scene.github.said(_REPOSITORY, _NUMBER)]
-        return any("cannot start" in body for body in bodies) or None
-
-    await wait_until(told, what="the comment tells of the crash", timeout_s=90)
+    await _until_said(scene, "cannot start")
     for words in (("status", str(_NUMBER)), ("evidence", str(_NUMBER)), ("list",)):
         ended = await scene.type(*words, f"--project={_PROJECT}")
         said.append(ended.out + ended.err)
     said.append((await asyncio.to_thread(team.type, "project", "show", _PROJECT)).done())
     return "\n".join(said)
+
+
+async def _until_said(scene: Scene, words: str) -> None:
+    async def said() -> bool:
+        bodies = [each.body for each in scene.github.said(_REPOSITORY, _NUMBER)]
+        if not any(words in body for body in bodies):
+            raise NotYet("\n".join(bodies))
+        return True
+
+    await wait_until(said, what=f"the comment says {words}", timeout_s=150)
 
 
 async def _up(scene: Scene, commit: str, at: dt.datetime, **container: Any) -> str:
@@ -236,11 +244,11 @@ def _logs(folder: Path) -> dict[str, str]:
     return {each.name: each.read_text() for each in folder.glob("*.log")}
 
 
-async def _everywhere(scene: Scene) -> dict[str, str]:
+async def _everywhere(scene: Scene, when: str) -> dict[str, str]:
     """All that others can read, by place."""
     space = scene.team.control_namespace
     previews = [each.get("status") for each in await scene.client.list(PREVIEWS, space)]
-    return {
+    found = {
         "comments": "\n".join(each.body for each in scene.github.comments.values()),
         "deployments": json.dumps([[each.body, each.statuses] for each in scene.github.deployments.values()]),
         "check runs": json.dumps([each.body for each in scene.github.check_runs.values()]),
@@ -248,3 +256,4 @@ async def _everywhere(scene: Scene) -> dict[str, str]:
         "status": json.dumps(previews),
         "evidence": json.dumps(await scene.client.list(CONFIGMAPS, space)),
     }
+    return {f"{place} {when}": text for place, text in found.items()}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubepreview.core import evidence
+from kubepreview.core import evidence, masking
 from kubepreview.core.evidence import MOST_BYTES, Container, Evidence, Seen, packed, unpacked
 from kubepreview.core.wire import Object
 
@@ -48,6 +48,15 @@ def test_what_was_seen_comes_back() -> None:
     )
     assert [each["kind"] for each in back.manifests] == ["Deployment", "Service", "Secret"]
     assert packed(found) == packed(found)
+
+
+def test_a_key_of_several_lines_is_kept_out_of_a_log() -> None:
+    """Whole, or with its beginning or its end cut off."""
+    begin, end = (f"-----{word} RSA PRIVATE KEY-----" for word in ("BEGIN", "END"))
+    for lines in (("a", begin, "QUJD", end, "b"), ("a", begin, "QUJD"), ("QUJD", end, "b")):
+        (log,) = _found(Container(pod="web-1", container="web", which="current", lines=lines)).logs
+        assert "QUJD" not in "".join(log.lines)
+        assert {*log.lines} - {masking.MASK} == {*lines} & {"a", "b"}
 
 
 @settings(max_examples=10)

@@ -104,4 +104,7 @@ def test_the_end_of_a_key_is_masked_without_its_beginning() -> None:
     end = "-----END RSA PRIVATE KEY-----"
     text = f"cannot start\nQUJDREVGR0hJSktMTU5P\ncHFyc3Q=\n{end}\nbye"
     assert masked_text(text, ()) == f"cannot start\n{MASK}\nbye"
+    at = "2026-01-02T03:04:05.123456789Z "
+    logged = f"{at}cannot start\n{at}QUJDREVGR0hJSktMTU5P\n{at}cHFyc3Q=\n{at}{end}\n{at}bye"
+    assert masked_text(logged, ()) == f"{at}cannot start\n{MASK}\n{at}bye"
     assert masked_text(f"QUJD\nRUZH\r\n{end}\r", ()) == MASK
