@@ -18,9 +18,8 @@ from kubepreview.core import artifact, precheck, taking
 from kubepreview.core.artifact import Bundle
 from kubepreview.core.images import PLACE
 from kubepreview.core.model import Entry
-from kubepreview.errors import InvalidInput, Refused
+from kubepreview.errors import InvalidInput
 from kubepreview.render.placing import Place
-from kubepreview.render.sources import Rendered
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -78,7 +77,8 @@ async def _publish(caller: Caller, wish: Wish) -> str:
     )
     resolve = rendering.resolver(caller)
     rendered = await rendering.objects_of(repository, built, place, resolve, caller.streams)
-    _check(rendered, sha)
+    limits = precheck.Limits(namespace="", daemon_sets="Keep")
+    rendering.check(rendered.objects, limits, f"the cluster would refuse {sha[:7]}; nothing was published")
     entry = Entry(service=rendered.entry.service, port=rendered.entry.port, path=rendered.entry.path)
     packed = artifact.pack(Bundle(sha=sha, entry=entry, manifests=rendered.objects))
     return await _push(caller, taking.tagged(wish.to, sha), packed)
@@ -89,13 +89,3 @@ async def _push(caller: Caller, reference: str, packed: artifact.Packed) -> str:
     from kubepreview.registry import artifacts  # noqa: PLC0415 — see above
 
     return await artifacts.publish(reference, packed, credentials=rendering.logins(caller))
-
-
-def _check(rendered: Rendered, sha: str) -> None:
-    problems = precheck.check(rendered.objects, precheck.Limits(namespace="", daemon_sets="Keep"))
-    if problems:
-        lines = "\n  ".join(map(str, problems))
-        raise Refused(
-            f"the cluster would refuse {sha[:7]}; nothing was published:\n  {lines}",
-            hint="mend the manifests; the platform team decides the rules, in the PreviewProject",
-        )

@@ -12,9 +12,10 @@ from msgspec import UnsetType
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.config_file import Repository
 from kubepreview.cli.streams import Streams
-from kubepreview.core import config
+from kubepreview.core import config, precheck
 from kubepreview.core.model import Entry
-from kubepreview.errors import InvalidInput, Problem
+from kubepreview.core.wire import Object
+from kubepreview.errors import InvalidInput, Problem, Refused
 from kubepreview.registry.logins import Login, read_docker_config
 from kubepreview.render import sources
 from kubepreview.render.images import Resolve
@@ -82,6 +83,16 @@ def resolver(caller: Caller) -> Resolve:
         return await resolve_digest(reference, credentials=logins(caller))
 
     return resolve
+
+
+def check(objects: Sequence[Object], limits: precheck.Limits, message: str) -> None:
+    """Raise Refused with what the cluster would refuse; exit code 3, as when the cluster itself says it."""
+    if problems := precheck.check(objects, limits):
+        lines = "\n  ".join(map(str, problems))
+        raise Refused(
+            f"{message}:\n  {lines}",
+            hint="mend the manifests; the platform team decides the rules, in the PreviewProject",
+        )
 
 
 def logins(caller: Caller) -> Mapping[str, Login]:

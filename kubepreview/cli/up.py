@@ -26,7 +26,6 @@ from kubepreview.core import durations, names, precheck
 from kubepreview.core.model import Entry, Preview
 from kubepreview.core.project_spec import ProjectSpec
 from kubepreview.core.wire import Object
-from kubepreview.errors import Refused
 from kubepreview.kube.resources import PREVIEWS
 from kubepreview.kube.together import as_one
 from kubepreview.render.placing import place_of
@@ -110,14 +109,7 @@ def _precheck(rendered: Rendered, project: ProjectSpec, wanted: Declared) -> Non
         daemon_sets=project.daemon_sets,
         image_prefixes=project.image_prefixes,
     )
-    problems = precheck.check(rendered.objects, limits)
-    if problems:
-        # Exit code 3, as when the cluster says it: the policy is the same, only told earlier.
-        lines = "\n  ".join(str(problem) for problem in problems)
-        raise Refused(
-            f"the cluster would refuse {wanted.sha[:7]}; nothing was sent:\n  {lines}",
-            hint="mend the manifests; the platform team decides the rules, in the PreviewProject",
-        )
+    rendering.check(rendered.objects, limits, f"the cluster would refuse {wanted.sha[:7]}; nothing was sent")
 
 
 def _wait(repository: Repository, wanted: Declared, how: How) -> awaiting.Wait:
