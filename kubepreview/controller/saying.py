@@ -62,8 +62,11 @@ class Saying:
     def failed(self, error: KubepreviewError, now: float) -> float:
         """It is not known what stands there, or nothing may; the pause before the next try."""
         pause_s = self.backoff.next_s()
-        self.not_before = now + pause_s
-        if isinstance(error, Unreachable) and now >= self.unsure_until:
+        if now < self.unsure_until:
+            # By then it is known what stands there, whatever has gone wrong before.
+            pause_s = min(pause_s, self.unsure_until - now)
+        elif isinstance(error, Unreachable):
             self.unsure_until = now + _LISTS_LAG_S
+        self.not_before = now + pause_s
         self.posted = msgspec.structs.replace(self.posted, digest="", problem=str(error)[:1024])
         return pause_s
