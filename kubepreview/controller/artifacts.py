@@ -17,7 +17,7 @@ from msgspec import Struct
 from kubepreview.controller.report import change, write_condition
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.watches import KnownProject, Watches
-from kubepreview.core import artifact, conditions, names, taking
+from kubepreview.core import artifact, conditions, keys, names, taking
 from kubepreview.core.event import Event
 from kubepreview.core.model import Preview
 from kubepreview.core.project_spec import PreviewProject
@@ -35,7 +35,7 @@ from kubepreview.registry.logins import Login
 from kubepreview.render.placing import place_of, placed
 
 _TICK_S: Final = 0.5
-_MANAGER: Final = "kubepreview-artifacts"
+_MANAGER: Final = f"{keys.MANAGER}-artifacts"
 _AT_ONCE: Final = 4
 _REGISTRY_S: Final = 15.0
 _FIRST_PAUSE_S: Final = 5.0
@@ -83,8 +83,9 @@ class Artifacts:
             takers = {key: each for key, each in self._watches.projects.store.items() if each.spec.artifacts}
             self._listed = {key: each for key, each in self._listed.items() if key in takers}
             if self._github.credentials.are_there:
-                for key, project in takers.items():
-                    await self._serve(tools, key, project)
+                async with as_one() as group:
+                    for key, project in takers.items():
+                        group.create_task(self._serve(tools, key, project))
             await asyncio.sleep(_TICK_S)
 
     async def _serve(self, tools: Tools, key: Key, project: KnownProject) -> None:
@@ -97,7 +98,9 @@ class Artifacts:
                     group.create_task(self._advance(tools, key, project, head))
         except KubepreviewError as error:
             pause_s = error.pause_s if isinstance(error, RateLimited) else listed.backoff.next_s()
-            listed.until, listed.heads = self._now() + pause_s, ()
+            # Word of one more pull request is no reason to ask sooner who does not answer.
+            listed.until, listed.hints = self._now() + pause_s, self._watches.hints(project.spec.repository)
+            listed.heads = ()
             told = {"project": "/".join(key), "error": error.message, "again_after_s": round(pause_s, 1)}
             tools.log.warning("artifacts not taken", **told)
 

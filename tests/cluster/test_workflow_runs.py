@@ -36,6 +36,7 @@ _SEAM: Final = _ROOT / "tests/action/seam"
 _PROJECT: Final = "flowing"
 _NUMBER: Final = 351
 _RUN_S: Final = 240
+_SECRETS: Final = (workflow.KUBECONFIG_SECRET, "REGISTRY_USERNAME", "REGISTRY_PASSWORD")
 _USES: Final = re.compile(r"uses: ((?:actions|docker)/([\w-]+)@[0-9a-f]{40})")
 
 
@@ -49,6 +50,11 @@ class _Repository:
     environ: Mapping[str, str]
     at: dt.datetime = OPENED
     events: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """On GitHub."""
+        return f"acme/{self.scene.team.project}"
 
     def commit(self, **files: str) -> str:
         """Write files, commit them, and give the commit's SHA."""
@@ -68,11 +74,11 @@ class _Repository:
         """Something happens to the pull request now; the event of it, as GitHub would send it."""
         self.at += dt.timedelta(minutes=1)
         is_closed = action == "closed"
-        github, name = self.scene.github, f"acme/{_PROJECT}"
+        github, name, head = self.scene.github, self.name, self.git("rev-parse", "HEAD")
         if is_closed:
             github.close(name, _NUMBER, self.at, merged=merged)
         else:
-            github.open(name, _NUMBER, self.at)
+            github.open(name, _NUMBER, self.at, head=head)
         side = {"repo": {"full_name": name}}
         pull_request: dict[str, Any] = {
             "number": _NUMBER,
@@ -85,7 +91,7 @@ class _Repository:
             "draft": False,
             "labels": [],
             "base": {**side, "ref": "main"},
-            "head": {**side, "sha": self.git("rev-parse", "HEAD")},
+            "head": {**side, "sha": head},
         }
         path = self.root.parent / f"event-{len(self.events)}.json"
         self.events.append(action)
@@ -95,8 +101,8 @@ class _Repository:
     async def start(self, action: str, **how: bool) -> asyncio.subprocess.Process:
         """A run of the workflow for an event, as far as it has begun."""
         words = [f"--workflows={workflow.FILE}", f"--eventpath={self.event(action, **how)}"]
-        words += ["--platform=ubuntu-24.04=-self-hosted", f"--secret={workflow.KUBECONFIG_SECRET}"]
-        words += ["--secret=REGISTRY_USERNAME", "--secret=REGISTRY_PASSWORD"]
+        words += ["--platform=ubuntu-24.04=-self-hosted"]
+        words += [f"--secret={name}" for name in _SECRETS if name in self.environ]
         words += [f"--local-repository={what}" for what in self._local()]
         with (self.root.parent / f"run-{len(self.events)}.log").open("w") as log:
             return await asyncio.create_subprocess_exec(
@@ -133,6 +139,15 @@ def flowing(team: Team) -> Iterator[Team]:
     flowing.leave_project()
 
 
+@pytest.fixture(scope="module")
+def publishing(team: Team) -> Iterator[Team]:
+    """Another, whose manifests the controller takes."""
+    place = f"{team.cluster.registry}/rapidrar/previews"
+    publishing = team.with_project("publishing", f"--artifacts={place}")
+    yield publishing
+    publishing.leave_project()
+
+
 def _published(target: Path) -> None:
     """The action as it would be fetched: the files of this source, and nothing that lies beside them."""
     listing = ["git", "-C", str(_ROOT), "ls-files", "-z", "action.yml", "kubepreview", "requirements"]
@@ -143,7 +158,7 @@ def _published(target: Path) -> None:
 
 
 @asynccontextmanager
-async def _repository(team: Team, folder: Path) -> AsyncIterator[_Repository]:
+async def _repository(team: Team, folder: Path, *flags: str) -> AsyncIterator[_Repository]:
     root = folder / "rapidrar"
     shutil.copytree(EXAMPLE, root)
     _published(folder / "action")
@@ -161,12 +176,13 @@ async def _repository(team: Team, folder: Path) -> AsyncIterator[_Repository]:
         "REGISTRY_PASSWORD": "anything",
     }
     async with staged(team, folder) as scene:
-        kubeconfig = await scene.type("project", "ci-kubeconfig", _PROJECT)
-        environ[workflow.KUBECONFIG_SECRET] = kubeconfig.done()
+        if not flags:
+            kubeconfig = await scene.type("project", "ci-kubeconfig", team.project)
+            environ[workflow.KUBECONFIG_SECRET] = kubeconfig.done()
         repository = _Repository(root, program, scene, environ)
         repository.git("init", "--quiet", "--initial-branch=main")
-        repository.git("remote", "add", "origin", f"https://github.com/acme/{_PROJECT}.git")
-        words = ("init", "--force", f"--registry={registry}")
+        repository.git("remote", "add", "origin", f"https://github.com/{repository.name}.git")
+        words = ("init", "--force", f"--registry={registry}", *flags)
         (await asyncio.to_thread(kubepreview, *words, environ=environ, directory=root)).done()
         yield repository
 
@@ -196,6 +212,20 @@ async def test_a_pull_requests_whole_life_runs_through_the_workflow(flowing: Tea
         await _says(repository, "closed", "seen gone at")
 
     assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.timeout(300)
+async def test_the_same_without_any_way_to_the_cluster(publishing: Team, tmp_path: Path) -> None:
+    """The job publishes, and that is all; the controller builds, tells of it, and closes."""
+    async with _repository(publishing, tmp_path, "--publish") as repository:
+        first = repository.commit()
+        assert await repository.run("opened") == 0, repository.last_log
+        await _is_served(repository, first)
+        await _says(repository, "ready", first)
+        repository.event("closed", merged=True)
+        await _says(repository, "closed", "seen gone at")
+
+    assert workflow.KUBECONFIG_SECRET not in repository.environ
 
 
 async def _what_fails_fails_and_harms_nothing(repository: _Repository, served: str) -> None:
@@ -240,7 +270,7 @@ async def _says(repository: _Repository, state: str, words: str) -> None:
     """The one comment on the pull request."""
 
     async def said() -> bool | None:
-        comments = repository.scene.github.said(f"acme/{_PROJECT}", _NUMBER)
+        comments = repository.scene.github.said(repository.name, _NUMBER)
         bodies = [each.body for each in comments]
         return (len(bodies) == 1 and f": {state}" in bodies[0].splitlines()[1] and words in bodies[0]) or None
 
