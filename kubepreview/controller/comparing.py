@@ -1,4 +1,7 @@
-"""Compares a preview with the stable deployment beside it, once for each commit that is served."""
+"""Compares a preview with the stable deployment beside it, once for each commit that is applied.
+
+While its pods start, and not when they serve: nobody waits for it then.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,10 @@ _WORKLOADS: Final = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS)
 async def compare(
     tools: Tools, preview: Preview, project: ProjectSpec, new: PreviewStatus
 ) -> Compared | None:
-    """What stands in the new status from now on; as before, where nothing new is served or can be read."""
+    """What stands in the new status from now on; as before, where nothing new is applied or can be read."""
     before, sha = preview.status.compared, preview.spec.revision.sha
-    is_served = new.served is not None and new.served.sha == sha
     is_known = before is not None and (before.sha, before.namespace) == (sha, project.baseline.namespace)
-    if not is_served or is_known:
+    if new.applied_sha != sha or is_known:
         return before
     try:
         async with asyncio.timeout(_WITHIN_S):

@@ -308,7 +308,7 @@ class Paths(Wire, frozen=True, kw_only=True):
 
 
 class Compared(Wire, frozen=True, kw_only=True):
-    """What a commit's preview had otherwise than the stable deployment, when it was first served."""
+    """What a commit's preview had otherwise than the stable deployment, when it was applied."""
 
     sha: Sha
     at: Time
