@@ -54,7 +54,8 @@ test-life:
 
 test-faults: programs ## Kill the controller at each of its requests, a thousand times more, and so on (hours).
 	@KUBEPREVIEW_KILLS=all KUBEPREVIEW_CYCLES=1000 KUBEPREVIEW_STORIES=100 KUBEPREVIEW_INTERLEAVINGS=1000 \
-		$(BIN)/pytest --capture=no $(FAULTS) tests/cli/test_interleavings.py
+		KUBEPREVIEW_EVENTS=10000 $(BIN)/pytest --capture=no $(FAULTS) \
+		tests/cli/test_interleavings.py tests/controller/test_events.py
 
 test-pure: environment ## Run the tests that need nothing but Python.
 	@$(BIN)/pytest --exitfirst --quiet tests/core

@@ -26,10 +26,9 @@ from tests.cluster.team import Team, application, sha
 _PROJECT, _CROWD = "told", "pushed"
 _ENTRY = Entry(service="web", port=80)
 _SOON_S, _WRITES_GOAL, _LIMITS_GOAL = 3.0, 2.0, 0.0
-_FIRST_NUMBER, _ROUNDS = 30_000, 30
+_FIRST_NUMBER, _ROUNDS = 30_000, 31
 _CROWDED, _PUSHES_A_MINUTE, _MINUTES = 50, 100, 3
 _TIMEOUT_S = 60.0
-_LOOK_S = 0.02
 
 
 def results(team: Team) -> Iterator[Result]:
@@ -44,7 +43,8 @@ async def _soon(team: Team) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         async with staged(team, Path(folder)) as scene:
             numbers = range(_FIRST_NUMBER, _FIRST_NUMBER + _ROUNDS)
-            times = [await _one(scene, number) for number in numbers]
+            # The first is not counted: the controller has to take the lead before.
+            _, *times = [await _one(scene, number) for number in numbers]
     what = "a push until the comment says that it is being deployed, 95th of 100"
     return bounded("l", what, goal=_SOON_S, values=times, percentile=95)
 
@@ -59,13 +59,14 @@ async def _one(scene: Scene, number: int) -> float:
     began_at = loop.time()
     await _push(scene, number, sha("a"), OPENED, manifests)
 
-    async def said() -> bool | None:
-        return any(": deploying" in each.body for each in scene.github.said(repository, number)) or None
+    async def said_at() -> float | None:
+        histories = [each.history for each in scene.github.said(repository, number)]
+        return next((at for history in histories for at, body in history if ": deploying" in body), None)
 
-    await wait_until(said, what=f"the comment on {number}", timeout_s=_TIMEOUT_S, pause_s=_LOOK_S)
-    took_s = loop.time() - began_at
+    # The loop's clock is the one that the stand-in reads.
+    at = await wait_until(said_at, what=f"the comment on {number}", timeout_s=_TIMEOUT_S)
     await asyncio.to_thread(scene.team.down, number)
-    return took_s
+    return at - began_at
 
 
 async def _few(team: Team) -> Sequence[Result]:

@@ -93,7 +93,7 @@ COMMANDS: Final[Mapping[str, Row]] = {
     ),
     "publish": Row(
         target="kubepreview.cli.publish:publish",
-        summary="Push them to a registry, for the controller to take.",
+        summary="Push them to a registry instead of a cluster.",
         section=_PREVIEW,
     ),
     "install": Row(

@@ -22,7 +22,7 @@ from kubepreview.controller.watches import KnownPreview, KnownProject, Watches
 from kubepreview.core import brake, conditions, keys, pull_requests
 from kubepreview.core.model import Preview
 from kubepreview.core.pull_requests import NotFound, PullRequestRef, Seen, Standing, Unread
-from kubepreview.errors import KubepreviewError
+from kubepreview.errors import KubepreviewError, Refused
 from kubepreview.github.client import GitHub, RateLimited
 from kubepreview.kube.resources import PREVIEWS
 from kubepreview.kube.retry import Backoff
@@ -110,6 +110,11 @@ class PullRequests:
             self._attempts[each.key] = _Attempt(self._now(), *self._occasion(each))
             try:
                 result = await self._read(each.ref)
+            except Refused as error:
+                # Said of this repository: an App that is not installed on one is heard on the others.
+                tools.log.warning("GitHub refuses", preview="/".join(each.key), error=error.message)
+                self._learn(each.key, Unread(why=error.message), tools.now())
+                continue
             except KubepreviewError as error:
                 self._fall_silent(error, tools)
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, cast, get_args
@@ -92,7 +93,11 @@ class PullRequest:
 
 @dataclass
 class Comment:
-    """One on a pull request. `unlisted`: how many lists it is still missing from, as on a slow replica."""
+    """One on a pull request.
+
+    `unlisted`: how many lists it is still missing from, as on a slow replica. `history`: all that it has
+    said, each with when, by the monotonic clock.
+    """
 
     id: int
     repository: str
@@ -103,10 +108,16 @@ class Comment:
     updated_at: dt.datetime
     unlisted: int = 0
     edits: int = 0
+    history: list[tuple[float, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """What it says first."""
+        self.history.append((time.monotonic(), self.body))
 
     def edit(self, body: str, at: dt.datetime) -> None:
         """It says something else."""
         self.body, self.updated_at, self.edits = body, at, self.edits + 1
+        self.history.append((time.monotonic(), body))
 
 
 @dataclass
