@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec import UnsetType
@@ -16,12 +16,14 @@ from kubepreview.core import config, precheck
 from kubepreview.core.model import Entry
 from kubepreview.core.wire import Object
 from kubepreview.errors import InvalidInput, Problem, Refused
-from kubepreview.registry.logins import Login, read_docker_config
 from kubepreview.render import sources
 from kubepreview.render.images import Resolve
 from kubepreview.render.placing import Place
 from kubepreview.render.rendering import render
 from kubepreview.render.sources import Rendered, Request, Source
+
+if TYPE_CHECKING:
+    from kubepreview.registry.logins import Login
 
 
 def image_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,6 +99,8 @@ def check(objects: Sequence[Object], limits: precheck.Limits, message: str) -> N
 
 def logins(caller: Caller) -> Mapping[str, Login]:
     """The user's own logins, by registry host, as `docker login` has left them."""
+    from kubepreview.registry.logins import read_docker_config  # noqa: PLC0415  only a registry needs it
+
     home = caller.environ.get("HOME", "/nonexistent")
     folder = Path(caller.environ.get("DOCKER_CONFIG") or f"{home}/.docker")
     return read_docker_config(folder / "config.json")
