@@ -8,16 +8,19 @@ import os
 import re
 import shlex
 import sys
+import textwrap
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import click
 from msgspec import Struct, field
 
-from kubepreview.cli import places
+from kubepreview.cli import demo_github, places
 from kubepreview.cli.caller import Caller
+from kubepreview.cli.demo_github import Author
 from kubepreview.cli.demo_repository import EXAMPLE, Commit, Repository
 from kubepreview.cli.demo_visitor import Door, Visits, visiting
+from kubepreview.cli.image_build import Program, build_program, source_tree
 from kubepreview.errors import Failed
 from kubepreview.kube.wait import NotYet, wait_until
 from kubepreview.localcluster import cluster as local
@@ -29,7 +32,14 @@ _PROGRAMS = {
     "kubectl": (str(Path(sys.executable).with_name("kubectl")),),
 }
 _HOST = "rapidrar.localhost"
+_STANDIN = Program(
+    package="standin",
+    requirements="requirements/standin.txt",
+    dockerfile="standin/Dockerfile",
+    tag="github-standin:demo",
+)
 _FOLLOWS_S = 10
+_BRANCHES = {1: "faster", 2: "friendly"}
 _ANSWERS = 20
 
 
@@ -75,6 +85,11 @@ class Story(Struct):
         address, port = self.cluster.ingress
         return Door(f"{address}:{port}", f"{host}:{port}")
 
+    @property
+    def author(self) -> Author:
+        """Who opens the pull requests."""
+        return Author(self.door(demo_github.HOST))
+
     def say(self, text: str = "") -> None:
         """A line of the story."""
         self.caller.streams.talk(text)
@@ -107,11 +122,12 @@ Step = tuple[str, Callable[[Story], Awaitable[None]]]
 async def _tell(caller: Caller, name: str, ingress_port: int, registry_port: int) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
-    repository = Repository(places.cache(caller.environ) / "demo" / name)
+    repository = Repository(places.cache(caller.environ) / "demo" / name / EXAMPLE)
     story = Story(caller, name, repository, dict(caller.environ))
     story.commits["main"] = repository.create()
     ports = (f"--ingress-port={ingress_port}", f"--registry-port={registry_port}")
     await _step(story, "A Kubernetes node on this machine", lambda it: _start(it, ports))
+    await _step(story, "A GitHub that stands in, as github.com is not to be asked for a demo", _github)
     await _step(story, "kubepreview in the cluster, and a project", _install)
     await _step(story, "Staging", _staging)
     async with visiting(story.door()) as visits:
@@ -134,11 +150,23 @@ async def _start(story: Story, ports: Sequence[str]) -> None:
     story.environ["KUBECONFIG"] = kubeconfig
 
 
+async def _github(story: Story) -> None:
+    folder = story.repository.folder.with_name("github")
+    cache, registry = places.cache(story.caller.environ), story.cluster.registry
+    image = await asyncio.to_thread(build_program, _STANDIN, registry, cache)
+    main, port = story.commits["main"].sha, story.cluster.ingress[1]
+    demo_github.lay_out(folder, source_tree(), image, main, port)
+    story.say(await story.run("kubectl", "apply", f"--kustomize={folder}"))
+    rollout = ("rollout", "status", "deployment/github", "--timeout=120s")
+    story.say(await story.run("kubectl", "--namespace=github", *rollout))
+
+
 async def _install(story: Story) -> None:
-    await story.run("kubepreview", "install")
+    await story.run("kubepreview", "install", f"--github-api={demo_github.API}", "--webhooks")
     port = story.cluster.ingress[1]
     await story.run(
-        *("kubepreview", "project", "create", EXAMPLE, "--repository=acme/rapidrar"),
+        *("kubepreview", "project", "create", EXAMPLE, f"--repository={demo_github.REPOSITORY}"),
+        *("--feedback=Comment", "--feedback=Deployment"),
         *(f"--baseline-host={_HOST}", f"--port={port}", "--revision-path=/version"),
         *(f"--image-prefix={story.cluster.registry}/", "--replace"),
     )
@@ -170,36 +198,48 @@ async def _staging(story: Story) -> None:
 
 
 async def _first(story: Story) -> None:
-    await _propose(story, 1, story.repository.change_heading("faster", "RapidRAR, faster"))
+    await _propose(story, 1, story.repository.change_heading(_BRANCHES[1], "RapidRAR, faster"))
 
 
 async def _second(story: Story) -> None:
-    await _propose(story, 2, story.repository.change_heading("friendly", "RapidRAR, friendly"))
+    await _propose(story, 2, story.repository.change_heading(_BRANCHES[2], "RapidRAR, friendly"))
     for number in (1, 2):
         await _seen(story, f"pr-{number}.{_HOST}", story.commits[str(number)])
     await _seen(story, _HOST, story.commits["main"])
 
 
 async def _push(story: Story) -> None:
-    await _propose(story, 1, story.repository.change_heading("faster", "RapidRAR, twice as fast"))
+    commit = story.repository.change_heading(_BRANCHES[1], "RapidRAR, twice as fast")
+    await story.author.push(_BRANCHES[1], commit.sha)
+    await _deploy(story, 1, commit)
 
 
 async def _crash(story: Story) -> None:
     before = story.commits["1"]
-    commit = story.repository.break_start("faster")
+    commit = story.repository.break_start(_BRANCHES[1])
+    await story.author.push(_BRANCHES[1], commit.sha)
     await _up(story, 1, commit, expect=1)
     await _seen(story, f"pr-1.{_HOST}", before)
+    await _hears(story, 1, "failing", commit)
 
 
 async def _close(story: Story) -> None:
     for number in (1, 2):
-        story.say(await story.run("kubepreview", "down", str(number)))
+        await story.author.turn(number, "closed")
+    story.say("   ada closes both. The job that would tell the cluster of 1 is lost; GitHub tells of it")
+    story.say(await story.run("kubepreview", "down", "2"))
+    comment = await story.author.hears(1, "closed", story.commits["pr-1"].sha)
+    story.say(f"   the comment on {story.author.page(1)}:")
+    story.say(textwrap.indent(comment.partition("\n")[2].strip(), "   | ", lambda _: True))
 
 
 async def _again(story: Story) -> None:
-    commit = story.repository.change_heading("friendly", "RapidRAR, friendly again")
+    commit = story.repository.change_heading(_BRANCHES[2], "RapidRAR, friendly again")
+    await story.author.push(_BRANCHES[2], commit.sha)
+    await story.author.turn(2, "open")
     await _up(story, 2, commit)
     await _seen(story, f"pr-2.{_HOST}", commit)
+    await _hears(story, 2, "ready", commit)
 
 
 _STEPS: Sequence[Step] = (
@@ -213,17 +253,34 @@ _STEPS: Sequence[Step] = (
 
 
 async def _propose(story: Story, number: int, commit: Commit) -> None:
+    author = story.author
+    await author.push(_BRANCHES[number], commit.sha)
+    opened = await author.propose(_BRANCHES[number], commit.subject)
+    if opened != number:
+        raise Failed(f"the stand-in opened pull request {opened}, and {number} was expected")
+    story.say(f"   ada opens {author.page(number)}")
+    await _deploy(story, number, commit)
+
+
+async def _deploy(story: Story, number: int, commit: Commit) -> None:
     await _up(story, number, commit)
     await _seen(story, f"pr-{number}.{_HOST}", commit)
     tested = await story.run("kubepreview", "test", str(number))
     story.say(f"   {tested.splitlines()[-1]}")
+    await _hears(story, number, "ready", commit)
+
+
+async def _hears(story: Story, number: int, state: str, commit: Commit) -> None:
+    await story.author.hears(number, state, commit.sha)
+    story.say(f"   the comment on {story.author.page(number)} says: {commit.sha[:7]} is {state}")
 
 
 async def _up(story: Story, number: int, commit: Commit, *, expect: int = 0) -> None:
     story.commits[f"pr-{number}"] = commit
     image = await _build(story, f"pr-{number}")
-    facts = (f"--image={EXAMPLE}={image}", f"--title={commit.subject}", "--author=ada")
-    await story.run("kubepreview", "up", str(number), *facts, expect=expect)
+    facts = (f"--title={commit.subject}", "--author=ada", f"--url={story.author.page(number)}")
+    built = f"--image={EXAMPLE}={image}"
+    await story.run("kubepreview", "up", str(number), built, *facts, expect=expect)
     if not expect:
         story.commits[str(number)] = commit
 
@@ -264,6 +321,7 @@ def _conclude(story: Story, visits: Visits, took_s: float) -> None:
     story.say(f"The demo took {took_s:.0f} s. The cluster is left running; look around:")
     story.say()
     story.say(f"  http://pr-2.{_HOST}:{port}/ in a browser, beside http://{_HOST}:{port}/")
+    story.say(f"  {story.author.page(2)} is its pull request; comment `/preview sleep` there, or close it")
     programs = str(Path(sys.executable).parent)
     if programs not in story.environ.get("PATH", "").split(os.pathsep):
         story.say(f"  export PATH={shlex.quote(programs)}:$PATH")

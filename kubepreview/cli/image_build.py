@@ -14,8 +14,6 @@ import kubepreview
 from kubepreview.errors import Failed, InvalidInput
 from kubepreview.localcluster import imagebuild
 
-CONTROLLER_TAG = f"kubepreview/controller:v{kubepreview.__version__}"
-
 _TAKES_BASE = re.compile(r"^ARG\s+BASE\b", re.MULTILINE)
 
 
@@ -48,32 +46,44 @@ def build_and_push(recipe: Recipe, registry: str, cache: Path) -> str:
     return f"{_without_tag(reference)}@{digest}"
 
 
-def build_controller(registry: str, cache: Path) -> str:
-    """Build the controller's image of this source tree; its reference by digest."""
-    source = _source_tree()
+class Program(Struct, frozen=True, kw_only=True):
+    """One that stands in this source tree. `package`: its folder; the others are files of the tree, too."""
+
+    package: str
+    requirements: str
+    dockerfile: str
+    tag: str
+
+
+CONTROLLER = Program(
+    package="kubepreview",
+    requirements="requirements/controller.txt",
+    dockerfile="deploy/Dockerfile",
+    tag=f"kubepreview/controller:v{kubepreview.__version__}",
+)
+
+
+def build_program(program: Program, registry: str, cache: Path) -> str:
+    """Build the image of a program of this source tree; its reference by digest."""
+    source = source_tree()
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as place:
         context = Path(place)
-        shutil.copytree(
-            source / "kubepreview", context / "kubepreview", ignore=shutil.ignore_patterns("__pycache__")
-        )
-        wheels = imagebuild.unpacked_wheels(source / "requirements" / "controller.txt", cache)
+        package = context / program.package
+        shutil.copytree(source / program.package, package, ignore=shutil.ignore_patterns("__pycache__"))
+        wheels = imagebuild.unpacked_wheels(source / program.requirements, cache)
         shutil.copytree(wheels, context / "build" / "site")
-        recipe = Recipe(
-            folder=context,
-            dockerfile=source / "deploy" / "Dockerfile",
-            tag=CONTROLLER_TAG,
-            arguments={},
-        )
+        recipe = Recipe(folder=context, dockerfile=source / program.dockerfile, tag=program.tag, arguments={})
         return build_and_push(recipe, registry, cache)
 
 
-def _source_tree() -> Path:
+def source_tree() -> Path:
+    """The clone that this runs from."""
     source = Path(kubepreview.__file__).resolve().parents[1]
     if not (source / "deploy" / "Dockerfile").is_file():
         raise Failed(
-            f"cannot build the controller's image: {source} is an installation, not a source tree",
-            hint="name a published image with --image",
+            f"cannot build an image: {source} is an installation, not a source tree",
+            hint="name a published image with --image, or run it in a clone of the repository",
         )
     return source
 

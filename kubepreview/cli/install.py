@@ -13,7 +13,7 @@ from kubepreview.cli import facts, installing, places
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.here import local_cluster
-from kubepreview.cli.image_build import build_controller
+from kubepreview.cli.image_build import CONTROLLER, build_program
 from kubepreview.cli.output import as_yaml
 from kubepreview.cli.stages import Stage, perform
 from kubepreview.core import installation
@@ -126,4 +126,4 @@ async def _image_for(caller: Caller, client: Client) -> str:
     if running is None:
         return installation.DEFAULT_IMAGE
     caller.streams.talk("building the controller's image of this source …")
-    return await asyncio.to_thread(build_controller, running.registry, places.cache(caller.environ))
+    return await asyncio.to_thread(build_program, CONTROLLER, running.registry, places.cache(caller.environ))

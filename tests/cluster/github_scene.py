@@ -14,14 +14,13 @@ from kubepreview.core.conditions import PULL_REQUEST_OPEN
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import PREVIEWS
 from kubepreview.kube.wait import wait_until
+from standin.server import StandIn, serving
+from standin.world import TOKEN
 from tests.cluster.faults import outside
 from tests.cluster.faults.outside import Outside
 from tests.cluster.faults.scene import administrator, behind_a_proxy
 from tests.cluster.team import Team, sha
 from tests.commands import Ended
-from tests.github import standin
-from tests.github.standin import StandIn
-from tests.github.world import TOKEN
 
 COMMIT: Final = sha("d")
 OPENED: Final = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -89,7 +88,7 @@ async def staged(
     team.decide(route={"address": f"{host}:{port}"})
     (folder / "github").mkdir()
     (folder / "github" / "token").write_text(token)
-    with standin.serving() as github:
+    with serving() as github:
         async with (
             outside.resting(team),
             administrator(team) as client,

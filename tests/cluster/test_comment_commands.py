@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from kubepreview.kube.wait import wait_until
+from standin.world import READERS_TOKEN, STRANGERS_TOKEN, TOKEN, Account
 from tests.cluster.github_scene import COMMIT, OPENED, Scene, staged
 from tests.cluster.team import Team
-from tests.github.world import READERS_TOKEN, STRANGERS_TOKEN, TOKEN, Account
 
 _PROJECT = "commanded"
 _REPOSITORY = f"acme/{_PROJECT}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.timeout(600)
 
 _STEPS = (
     "A Kubernetes node on this machine",
+    "A GitHub that stands in, as github.com is not to be asked for a demo",
     "kubepreview in the cluster, and a project",
     "Staging",
     "Pull request 1: built, pushed, up, tested",
@@ -76,6 +78,15 @@ def told() -> Iterator[Told]:
         shutil.rmtree(cache() / "demo" / _NAME, ignore_errors=True)
 
 
+def _get(address: str) -> str:
+    """What is answered at an address whose host browsers, but not all resolvers, know to be this machine."""
+    place = urlsplit(address)
+    connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", place.path, headers={"Host": place.netloc})
+        return connection.getresponse().read().decode()
+
+
 def test_each_step_is_told_with_its_time(told: Told) -> None:
     """In the order of the story, and how long each took."""
     assert tuple(re.findall(r"^── (.*)$", told.transcript, re.MULTILINE)) == _STEPS
@@ -85,7 +96,7 @@ def test_each_step_is_told_with_its_time(told: Told) -> None:
 
 def test_two_pull_requests_and_staging_are_served_side_by_side(told: Told) -> None:
     """Three sites, each with a commit of its own."""
-    sites = told.sites(4)
+    sites = told.sites(5)
 
     assert set(sites) == {"rapidrar", "pr-1.rapidrar", "pr-2.rapidrar"}
     assert len(set(sites.values())) == 3
@@ -95,33 +106,60 @@ def test_a_new_commit_is_another_answer(told: Told) -> None:
     """After the push the first pull request's site is the new commit, each time it is asked."""
     (before,), (after,) = (
         {site: seen for site, seen in told.sites(index).items() if site == "pr-1.rapidrar"}.values()
-        for index in (4, 5)
+        for index in (5, 6)
     )
 
     assert before != after
-    assert f"asks for {after}" in told.step(5)
+    assert f"asks for {after}" in told.step(6)
 
 
 def test_a_crash_is_told_and_changes_nothing(told: Told) -> None:
     """The last lines of the log say why; what was served before is served still."""
-    crash, before = told.step(6), told.sites(5)["pr-1.rapidrar"]
+    crash, before = told.step(7), told.sites(6)["pr-1.rapidrar"]
 
     assert "CrashLoopBackOff" in crash
     assert "  | FileNotFoundError: [Errno 2] No such file or directory: 'settings.toml'" in crash
     assert f"still served: {before}" in crash
     assert "exit code 1, as it should be" in crash
-    assert told.sites(6) == {"pr-1.rapidrar": before}
+    assert told.sites(7) == {"pr-1.rapidrar": before}
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_each_close_ends_with_a_receipt(told: Told, number: int) -> None:
+def test_a_close_ends_with_a_receipt(told: Told) -> None:
     """Route, pods and namespace, each with the time at which it was seen gone."""
-    _, _, receipt = told.step(7).partition(f"receipt of rapidrar-pr-{number} (")
+    _, _, receipt = told.step(8).partition("receipt of rapidrar-pr-2 (")
 
     rows = [line.split()[:2] for line in receipt.splitlines()[1:6]]
     assert rows[0][0] == "objects"
     assert rows[1][0] == "closed"
     assert rows[2:] == [["route", "gone"], ["pods", "gone"], ["namespace", "gone"]]
+
+
+def test_a_close_that_no_job_told_of_is_in_the_comment(told: Told) -> None:
+    """GitHub told of it: everything of the other one was seen gone as well."""
+    _, _, comment = told.step(8).partition("the comment on http://github.localhost:")
+
+    assert re.search(r"^   \| ### Preview of `[0-9a-f]{7}`: closed$", comment, re.MULTILINE)
+    for part in ("route", "pods", "namespace"):
+        assert re.search(rf"^   \| - {part} .*: seen gone at ", comment, re.MULTILINE), comment
+
+
+def test_the_comment_says_what_is_served(told: Told) -> None:
+    """After each push it was read on the pull request: the commit, and how it is."""
+    for index, states in ((4, ["ready"]), (5, ["ready"]), (6, ["ready"]), (7, ["failing"]), (9, ["ready"])):
+        said = re.findall(r"/pull/[12] says: ([0-9a-f]{7}) is (\w+)$", told.step(index), re.MULTILINE)
+        assert [state for _, state in said] == states, told.step(index)
+        if states == ["ready"]:
+            assert said[0][0] in told.sites(index).values()
+
+
+def test_the_page_of_the_pull_request_shows_its_comment(told: Told) -> None:
+    """As Markdown, with a link to the preview; and the page of the last one is told at the end."""
+    (page,) = re.findall(r"http://github\.localhost:\d+/acme/rapidrar/pull/2(?= is its)", told.transcript)
+    answer = _get(page)
+
+    assert f'<a href="{told.link}">' in answer
+    assert "ready</h3>" in answer
+    assert "Deployment of" in answer
 
 
 def test_staging_answered_all_the_while(told: Told) -> None:
@@ -137,14 +175,10 @@ def test_staging_answered_all_the_while(told: Told) -> None:
 
 def test_the_link_at_the_end_answers(told: Told) -> None:
     """It is the reopened pull request, at the commit that was told last."""
-    link = urlsplit(told.link)
-    connection = http.client.HTTPConnection("127.0.0.1", link.port, timeout=10)
-    connection.request("GET", "/version", headers={"Host": link.netloc})
-    answer = json.loads(connection.getresponse().read())
-    connection.close()
+    answer = json.loads(_get(f"{told.link}version"))
 
-    assert link.hostname == "pr-2.rapidrar.localhost"
-    assert answer["sha"].startswith(told.sites(8)["pr-2.rapidrar"])
+    assert urlsplit(told.link).hostname == "pr-2.rapidrar.localhost"
+    assert answer["sha"].startswith(told.sites(9)["pr-2.rapidrar"])
 
 
 def test_what_to_try_next_works(told: Told) -> None:

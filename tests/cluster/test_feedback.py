@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from kubepreview.kube.wait import wait_until
+from standin.world import READERS_TOKEN, STRANGERS_TOKEN, TOKEN
 from tests.cluster.github_scene import COMMIT, OPENED, Scene, staged
 from tests.cluster.team import Team, sha
-from tests.github.world import READERS_TOKEN, STRANGERS_TOKEN, TOKEN
 
 _PROJECT = "telling"
 _REPOSITORY = f"acme/{_PROJECT}"

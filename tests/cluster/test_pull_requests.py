@@ -15,10 +15,10 @@ import pytest
 
 from kubepreview.core.conditions import READY
 from kubepreview.kube.wait import wait_until
+from standin.faults import FAULTS
+from standin.server import StandIn
 from tests.cluster.github_scene import OPENED, Scene, staged
 from tests.cluster.team import Team, sha
-from tests.github.faults import FAULTS
-from tests.github.standin import StandIn
 
 _PROJECT = "reading"
 _REPOSITORY = f"acme/{_PROJECT}"

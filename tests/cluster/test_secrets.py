@@ -21,13 +21,13 @@ import pytest
 from kubepreview.core.conditions import READY
 from kubepreview.kube.resources import CONFIGMAPS, EVENTS, PREVIEWS
 from kubepreview.kube.wait import NotYet, wait_until
+from standin.faults import FAULTS
+from standin.world import App
 from tests.cluster.github_scene import OPENED, Scene, staged
 from tests.cluster.hearing import hearing, may_hear
 from tests.cluster.team import Team, application, sha
 from tests.commands import environment, kubepreview
 from tests.github.conftest import PEM, PUBLIC
-from tests.github.faults import FAULTS
-from tests.github.world import App
 
 _PROJECT: Final = "guarded"
 _REPOSITORY: Final = f"acme/{_PROJECT}"

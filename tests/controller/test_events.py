@@ -33,11 +33,10 @@ from kubepreview.kube.resources import PREVIEW_PROJECTS, PREVIEWS
 from kubepreview.kube.wait import wait_until
 from kubepreview.webhook.receive import PATH, Receiver
 from kubepreview.webhook.writing import Writer
+from standin.deliveries import KINDS, delivery
+from standin.server import StandIn, serving
+from standin.world import TOKEN
 from tests.cli.conftest import Cluster, cluster
-from tests.github import standin
-from tests.github.deliveries import KINDS, delivery
-from tests.github.standin import StandIn
-from tests.github.world import TOKEN
 from tests.kube.conftest import apiserver
 
 __all__ = ["apiserver", "cluster"]
@@ -187,7 +186,7 @@ async def test_the_end_is_as_the_pull_requests_are(cluster: Cluster, tmp_path: P
     """Within one look at GitHub after the last event, although nobody told of a fifth of them."""
     (tmp_path / "token").write_text(TOKEN)
     lists = f"/repos/{_REPOSITORY}/pulls"
-    with standin.serving() as github:
+    with serving() as github:
         flood = Flood(github, random.Random(_SEED))  # noqa: S311 — a story, not a secret
         async with Client(cluster.plane.admin) as client:
             space = await _project(client)

@@ -12,7 +12,7 @@ from kubepreview.core import feedback
 from kubepreview.core.comment import State
 from kubepreview.core.comments import Author, Comment, ours, read_comments
 from kubepreview.core.feedback import Budget, Draft, Written, draft, wait_s
-from tests.github.limits import Limits
+from standin.limits import Limits
 
 from .examples import OLD_SHA, SHA, UID, preview
 

@@ -14,9 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from kubepreview.github.client import GitHub
 from kubepreview.github.credentials import GitHubCredentials
 from kubepreview.github.place import Place
-from tests.github import standin
-from tests.github.standin import StandIn
-from tests.github.world import TOKEN, App
+from standin.server import StandIn, serving
+from standin.world import TOKEN, App
 
 REPOSITORY: Final = "acme/rapidrar"
 NUMBER: Final = 7
@@ -36,9 +35,9 @@ AT: Final = dt.datetime(2026, 3, 4, 5, 6, 7, tzinfo=dt.UTC)
 @pytest.fixture
 def github() -> Iterator[StandIn]:
     """GitHub, with one pull request that is open."""
-    with standin.serving() as serving:
-        serving.open(REPOSITORY, NUMBER, AT)
-        yield serving
+    with serving() as there:
+        there.open(REPOSITORY, NUMBER, AT)
+        yield there
 
 
 @pytest.fixture

@@ -11,11 +11,10 @@ from kubepreview.core import pull_requests
 from kubepreview.core.pull_requests import NotFound, PullRequestRef, Seen, Unread
 from kubepreview.errors import KubepreviewError, Refused, Unreachable
 from kubepreview.github.client import GitHub, RateLimited
-from tests.github import standin
+from standin.faults import FAULTS, Fault
+from standin.server import StandIn, serving
+from standin.world import TOKEN
 from tests.github.conftest import AT, NUMBER, REPOSITORY, client
-from tests.github.faults import FAULTS, Fault
-from tests.github.standin import StandIn
-from tests.github.world import TOKEN
 
 _ONE = PullRequestRef(repository=REPOSITORY, number=NUMBER)
 
@@ -73,7 +72,7 @@ async def test_a_renamed_repository_is_followed(github: StandIn, folder: Path) -
 
 async def test_nobody_else_gets_the_token(github: StandIn, folder: Path) -> None:
     """Led to another server, it is not followed."""
-    with standin.serving() as elsewhere:
+    with serving() as elsewhere:
         github.moved[_ONE.repository] = f"{elsewhere.url}/repos/acme/renamed"
         async with client(github, folder) as asking:
             with pytest.raises(Unreachable, match="another server"):
@@ -119,6 +118,23 @@ async def test_a_limit_says_for_how_long(github: StandIn, folder: Path, fault: F
     assert 0 < limited.value.pause_s <= 3
 
 
+async def test_an_hour_of_looking_at_what_has_not_changed_costs_one_request(
+    github: StandIn, folder: Path
+) -> None:
+    """What GitHub answers by 304 it does not count; and when all is spent, it says until when."""
+    github.allowance.an_hours = 2
+    async with client(github, folder) as asking:
+        for _ in range(10):
+            await _read(asking)
+        github.open(_ONE.repository, NUMBER, AT, title="Amended")
+        await _read(asking)
+        with pytest.raises(RateLimited) as limited:
+            await _read(asking)
+
+    assert github.not_modified == 9
+    assert 3500 < limited.value.pause_s <= 3600
+
+
 @pytest.mark.parametrize("written", ["wrong", "", "two words", "schlüssel"])
 async def test_a_token_that_is_none_is_told(github: StandIn, folder: Path, written: str) -> None:
     """And never sent on in a message."""
@@ -132,8 +148,8 @@ async def test_a_token_that_is_none_is_told(github: StandIn, folder: Path, writt
 
 async def test_nobody_there_is_no_answer(folder: Path) -> None:
     """A port where nobody listens."""
-    with standin.serving() as serving:
-        nobody = serving
+    with serving() as nobody:
+        pass
     async with client(nobody, folder) as asking:
         with pytest.raises(Unreachable, match="cannot be read"):
             await _read(asking)

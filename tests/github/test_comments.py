@@ -11,10 +11,10 @@ from kubepreview.core.model import Posted
 from kubepreview.errors import KubepreviewError, Refused, Unreachable
 from kubepreview.github.client import GitHub, RateLimited
 from kubepreview.github.comments import Comments
+from standin.faults import FAULTS, Fault
+from standin.server import StandIn
+from standin.world import READERS_TOKEN, STRANGERS_TOKEN, TOKEN
 from tests.github.conftest import NUMBER, PLACE, REPOSITORY, client
-from tests.github.faults import FAULTS, Fault
-from tests.github.standin import StandIn
-from tests.github.world import READERS_TOKEN, STRANGERS_TOKEN, TOKEN
 
 _MARK = PLACE.mark
 _FIRST, _SECOND = f"{_MARK}\ndeploying", f"{_MARK}\nready"

@@ -11,10 +11,10 @@ from kubepreview.core.feedback import Draft
 from kubepreview.core.model import Posted
 from kubepreview.errors import KubepreviewError, Refused
 from kubepreview.github.comments import Comments
+from standin.faults import FAULTS, Fault
+from standin.server import StandIn
+from standin.world import TOKEN, App
 from tests.github.conftest import AT, NUMBER, PLACE, PUBLIC, REPOSITORY, client
-from tests.github.faults import FAULTS, Fault
-from tests.github.standin import StandIn
-from tests.github.world import TOKEN, App
 
 _DRAFT = Draft(state="ready", sha="", gist="", body={"body": PLACE.mark})
 _PULL = f"/repos/{REPOSITORY}/pulls/{NUMBER}"

@@ -13,9 +13,10 @@ import pytest
 from github import Auth, Github, GithubException, GithubIntegration
 from github.Repository import Repository
 
+from standin.server import StandIn
+from standin.world import READERS_TOKEN, TOKEN, App
 from tests.github.conftest import PEM, PUBLIC, REPOSITORY
-from tests.github.standin import StandIn
-from tests.github.world import READERS_TOKEN, TOKEN, App
+from tests.github.foreign import theirs
 
 _SHA = "d" * 40
 
@@ -25,20 +26,20 @@ def _repository(client: Github) -> Repository:
 
 
 @pytest.fixture
-def theirs(github: StandIn) -> Iterator[Github]:
+def client(github: StandIn) -> Iterator[Github]:
     """PyGithub, with our account's token."""
-    client = Github(auth=Auth.Token(TOKEN), base_url=github.url, retry=None, lazy=True)
+    client = theirs(github, TOKEN)
     yield client
     client.close()
 
 
-def test_pull_requests_are_listed_page_by_page_and_read(github: StandIn, theirs: Github) -> None:
+def test_pull_requests_are_listed_page_by_page_and_read(github: StandIn, client: Github) -> None:
     """By the links that GitHub puts into its answers."""
     at = dt.datetime(2026, 3, 4, tzinfo=dt.UTC)
     for number in range(8, 50):
         github.open(REPOSITORY, number, at, title=f"The {number}th", labels=("big",))
-    listed = list(_repository(theirs).get_pulls(state="open"))
-    one = _repository(theirs).get_pull(9)
+    listed = list(_repository(client).get_pulls(state="open"))
+    one = _repository(client).get_pull(9)
 
     assert [each.number for each in listed] == list(range(49, 6, -1))
     assert (one.title, one.head.sha, one.base.ref) == ("The 9th", _SHA, "main")
@@ -46,22 +47,22 @@ def test_pull_requests_are_listed_page_by_page_and_read(github: StandIn, theirs:
     assert one.updated_at == at
 
 
-def test_a_comment_is_made_found_edited_and_removed(github: StandIn, theirs: Github) -> None:
+def test_a_comment_is_made_found_edited_and_removed(github: StandIn, client: Github) -> None:
     """As the one that tells how a preview is."""
-    pull = _repository(theirs).get_pull(7)
+    pull = _repository(client).get_pull(7)
     made = pull.create_issue_comment("building")
     made.edit("ready")
     (found,) = pull.get_issue_comments()
 
-    assert (found.id, found.body, found.user.login) == (made.id, "ready", theirs.get_user().login)
+    assert (found.id, found.body, found.user.login) == (made.id, "ready", client.get_user().login)
     found.delete()
     assert list(pull.get_issue_comments()) == []
     assert github.comments == {}
 
 
-def test_a_deployment_is_made_and_told_of(github: StandIn, theirs: Github) -> None:
+def test_a_deployment_is_made_and_told_of(github: StandIn, client: Github) -> None:
     """With its payload, and found by its commit."""
-    repository = _repository(theirs)
+    repository = _repository(client)
     made = repository.create_deployment(
         _SHA, task="preview", environment="preview-7", payload={"preview": "x"}, auto_merge=False
     )
@@ -83,7 +84,7 @@ def test_an_app_gets_a_token_for_its_repository_and_writes_a_check(github: Stand
 
 def test_who_may_not_write_is_told_so(github: StandIn) -> None:
     """In GitHub's way."""
-    reader = Github(auth=Auth.Token(READERS_TOKEN), base_url=github.url, retry=None, lazy=True)
+    reader = theirs(github, READERS_TOKEN)
     with pytest.raises(GithubException) as refused:
         _repository(reader).get_pull(7).create_issue_comment("hello")
     assert refused.value.status == 403

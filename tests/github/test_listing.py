@@ -10,10 +10,10 @@ import pytest
 from kubepreview.core.event import Event
 from kubepreview.errors import Unreachable
 from kubepreview.github.listing import changed_files, open_pull_requests
+from standin.faults import FAULTS, Fault
+from standin.server import StandIn
+from standin.world import PullRequest
 from tests.github.conftest import client
-from tests.github.faults import FAULTS, Fault
-from tests.github.standin import StandIn
-from tests.github.world import PullRequest
 
 _REPOSITORY = "acme/shop"
 _OPENED = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)

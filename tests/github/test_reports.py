@@ -16,11 +16,11 @@ from kubepreview.errors import KubepreviewError, Refused, Unreachable
 from kubepreview.github.checks import Checks
 from kubepreview.github.client import GitHub
 from kubepreview.github.deployments import Deployments
+from standin.faults import FAULTS, Fault
+from standin.server import StandIn
+from standin.world import STRANGERS_TOKEN
 from tests.core.examples import OLD_SHA, SHA, preview
 from tests.github.conftest import PLACE, client
-from tests.github.faults import FAULTS, Fault
-from tests.github.standin import StandIn
-from tests.github.world import STRANGERS_TOKEN
 
 _AT = "2026-01-02T03:04:05Z"
 _URL = "http://pr-7.rapidrar.example.com"

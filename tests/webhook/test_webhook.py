@@ -20,7 +20,7 @@ from kubepreview.kube.resources import CONFIGMAPS, NAMESPACES
 from kubepreview.kube.wait import wait_until
 from kubepreview.webhook.receive import PATH, Noted, Receiver
 from kubepreview.webhook.writing import Writer
-from tests.github.deliveries import KINDS, delivery
+from standin.deliveries import KINDS, delivery
 from tests.kube.conftest import apiserver
 from tests.kube.controlplane import ControlPlane
 

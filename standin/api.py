@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.github.world import Account, App, Permission, World
+from standin.world import Account, App, Permission, World
 
 _PER_PAGE: Final = 30
 

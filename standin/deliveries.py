@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import jsonschema_rs
 
-from tests.github.describe import HEARD, WEBHOOKS
+from standin.describe import HEARD, WEBHOOKS
 
 KINDS: Final = tuple(f"{event}.{action}" for event, action in HEARD)
 # What GitHub has added to its deliveries since it published the examples.

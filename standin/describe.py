@@ -1,13 +1,13 @@
 """Cuts GitHub's own descriptions of its API and its webhooks down to what is used here.
 
     npm pack @octokit/openapi@23.0.2 && tar xzf octokit-openapi-23.0.2.tgz
-    python -m tests.github.describe package/generated/api.github.com.json
+    python -m standin.describe package/generated/api.github.com.json
 
 writes `description.json` beside this file, and
 
     npm pack @octokit/openapi-webhooks@12.1.0 && tar xzf octokit-openapi-webhooks-12.1.0.tgz
     npm pack @octokit/webhooks-examples@7.6.1 && tar xzf octokit-webhooks-examples-7.6.1.tgz
-    python -m tests.github.describe package/generated/api.github.com.json package/api.github.com/index.json
+    python -m standin.describe package/generated/api.github.com.json package/api.github.com/index.json
 
 writes `webhooks.json`, with an example of each. All are GitHub's, published under the MIT licence.
 """
@@ -27,6 +27,10 @@ USED: Final = (
     ("get", f"{_REPO}/pulls"),
     ("get", f"{_REPO}/pulls/{{pull_number}}"),
     ("get", f"{_REPO}/pulls/{{pull_number}}/files"),
+    ("post", f"{_REPO}/pulls"),
+    ("patch", f"{_REPO}/pulls/{{pull_number}}"),
+    ("post", f"{_REPO}/git/refs"),
+    ("patch", f"{_REPO}/git/refs/{{ref}}"),
     ("get", f"{_REPO}/issues/{{issue_number}}"),
     ("get", f"{_REPO}/issues/{{issue_number}}/comments"),
     ("post", f"{_REPO}/issues/{{issue_number}}/comments"),

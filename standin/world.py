@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, cast, get_args
 
 import jwt
 
-from tests.github.limits import Limits
+from standin.limits import Allowance, Limits
 
 TOKEN: Final = "ghs_" + "standin" * 5
 STRANGERS_TOKEN: Final = "ghp_" + "stranger" * 4
@@ -24,6 +24,7 @@ Permission = Literal[
     "deployments:write",
     "checks:read",
     "checks:write",
+    "contents:write",
     "the App itself",
 ]
 _WRITES: Final[frozenset[Permission]] = frozenset(get_args(Permission)) - {"the App itself"}
@@ -75,13 +76,18 @@ class App:
 
 @dataclass
 class PullRequest:
-    """What the stand-in knows of one. `head_repository`: empty for its own repository's, else a fork's."""
+    """What the stand-in knows of one.
+
+    `head_branch`: empty where a test says which commit it is at. `head_repository`: empty for its own
+    repository's, else a fork's.
+    """
 
     state: Literal["open", "closed"] = "open"
     is_merged: bool = False
     is_deleted: bool = False
     updated_at: dt.datetime = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     head: str = "d" * 40
+    head_branch: str = ""
     head_repository: str = ""
     title: str = "Amend"
     author: str = "octocat"
@@ -146,10 +152,12 @@ class World:
     """The state, which a test changes at will.
 
     `permissions`: of logins in repositories. `moved`: repositories that were renamed, each with the address
-    of what it is now. `list_lag`: how many lists a new comment is missing from.
+    of what it is now. `list_lag`: how many lists a new comment is missing from. `branches`: the commit of
+    each. `tell`: is told of what happened, as a webhook is (`pull_request.opened`), where, and to which one.
     """
 
     pulls: dict[tuple[str, int], PullRequest] = field(default_factory=dict)
+    branches: dict[tuple[str, str], str] = field(default_factory=dict)
     comments: dict[int, Comment] = field(default_factory=dict)
     deployments: dict[int, Deployment] = field(default_factory=dict)
     check_runs: dict[int, CheckRun] = field(default_factory=dict)
@@ -159,7 +167,9 @@ class World:
     _last_id: int = 0
     app: App | None = None
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)  # noqa: TID251 — a server has a clock
+    tell: Callable[[str, str, int], None] = lambda *_: None
     limits: Limits = field(default_factory=Limits)
+    allowance: Allowance = field(default_factory=Allowance)
     accounts: dict[str, Account] = field(
         default_factory=lambda: {
             TOKEN: Account("kubepreview-bot", 101),
@@ -193,6 +203,29 @@ class World:
         self.accounts[token] = account
         return token
 
+    def whole_second(self) -> dt.datetime:
+        """Now, as precisely as GitHub says it."""
+        return self.now().replace(microsecond=0)
+
+    def propose(self, repository: str, head: str, base: str, **facts: Any) -> int:
+        """A pull request for the branch `head` is opened; the number that it gets."""
+        number = 1 + max((each for name, each in self.pulls if name == repository), default=0)
+        sha = self.branches[repository, head]
+        self.open(repository, number, self.whole_second(), head=sha, head_branch=head, base=base, **facts)
+        return number
+
+    def push(self, repository: str, branch: str, sha: str) -> tuple[int, ...]:
+        """A branch is at another commit; the numbers of the open pull requests that are, too."""
+        self.branches[repository, branch] = sha
+        numbers = tuple(
+            number
+            for (name, number), each in self.pulls.items()
+            if (name, each.head_branch, each.state) == (repository, branch, "open")
+        )
+        for number in numbers:
+            self.open(repository, number, self.whole_second(), head=sha)
+        return numbers
+
     def open(self, repository: str, number: int, at: dt.datetime, **facts: Any) -> None:
         """A pull request is opened, or reopened, pushed to or edited; it is as it was but for these facts."""
         before = self.pulls.get((repository, number), PullRequest())
@@ -211,7 +244,7 @@ class World:
 
     def say(self, repository: str, number: int, author: Account, body: str) -> Comment:
         """Somebody comments."""
-        at = self.now().replace(microsecond=0)
+        at = self.whole_second()
         one = Comment(self.next_id(), repository, number, author, body, at, at, self.list_lag)
         self.comments[one.id] = one
         return one

@@ -1,4 +1,4 @@
-"""A GitHub for tests: stateful, on this machine, and held to GitHub's own description of its API.
+"""The API: stateful, and held to GitHub's own description of its API.
 
 Every request that it gets and every answer that it gives is checked (`description`), it knows who may do
 what and how often, and it fails on demand.
@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
@@ -21,18 +22,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.github import description
-from tests.github.api import Asked, Operation, Reply
-from tests.github.faults import Fault, cut, faulty
-from tests.github.limits import RETRY_AFTER_S
-from tests.github.operations import OPERATIONS
-from tests.github.world import World
+from standin import comments, description, identities, pulls, reports
+from standin.api import Asked, Operation, Reply
+from standin.faults import Fault, cut, faulty
+from standin.limits import RETRY_AFTER_S
+from standin.world import Account, World
 
+OPERATIONS: Final = (
+    *pulls.OPERATIONS,
+    *comments.OPERATIONS,
+    *reports.OPERATIONS,
+    *identities.OPERATIONS,
+)
 _FORBIDDEN = {
     "message": "Resource not accessible by personal access token",
     "documentation_url": "https://docs.github.com/rest",
     "status": "403",
 }
+_PRIMARY = {"message": "API rate limit exceeded", "documentation_url": "https://docs"}
 _SECONDARY = {"message": "You have exceeded a secondary rate limit", "documentation_url": "https://docs"}
 
 
@@ -42,7 +49,8 @@ class StandIn(World):
 
     `fault`: what every request suffers. `lost_writes`: how many are carried out and not answered.
     `asked`: the path of every request, in order; `writes`: those that change something. `problems`: rules
-    that were broken, by whoever asked or by the stand-in itself.
+    that were broken, by whoever asked or by the stand-in itself. `url`: of the API, on this machine. `pages`:
+    what the addresses of pages begin with, where people can see some; empty for github.com's.
     """
 
     fault: Fault | None = None
@@ -52,6 +60,7 @@ class StandIn(World):
     not_modified: int = 0
     problems: list[str] = field(default_factory=list)
     url: str = ""
+    pages: str = ""
 
     async def answer(self, operation: Operation, request: Request) -> Response:
         """Any answer, after what holds for all of them; or a fault."""
@@ -63,8 +72,20 @@ class StandIn(World):
             return JSONResponse({"message": "Bad credentials"}, 401)
         if self.limits.is_over(operation.method):
             return JSONResponse(_SECONDARY, 403, {"Retry-After": str(RETRY_AFTER_S)})
+        now = self.now().timestamp()
+        if self.allowance.is_spent(who.login, now):
+            self.limits.hits += 1
+            return JSONResponse(_PRIMARY, 403, self.allowance.headers(who.login, now))
         if self.fault:
             return await faulty(self.fault)
+        response = await self._answer(operation, request, who)
+        if response.status_code != 304:
+            self.allowance.spend(who.login, now)
+        response.headers.update(self.allowance.headers(who.login, now))
+        return response
+
+    async def _answer(self, operation: Operation, request: Request, who: Account) -> Response:
+        """The answer to somebody who may ask."""
         text = await request.body()
         body = json.loads(text) if text else None
         asked = Asked(request.path_params, request.query_params, body, who)
@@ -92,8 +113,7 @@ class StandIn(World):
     def _response(self, operation: Operation, request: Request, reply: Reply) -> Response:
         if reply.body is None:
             return Response(status_code=reply.code)
-        # What is told of addresses leads back here, as a GitHub Enterprise's leads to itself.
-        text = json.dumps(reply.body).replace("https://api.github.com", self.url).encode()
+        text = self._with_own_addresses(json.dumps(reply.body), request).encode()
         headers = {"Location": reply.location} if reply.location else {}
         if reply.next_page:
             headers["Link"] = f'<{request.url.include_query_params(page=reply.next_page)}>; rel="next"'
@@ -103,6 +123,11 @@ class StandIn(World):
                 self.not_modified += 1
                 return Response(status_code=304, headers=headers)
         return Response(text, reply.code, headers, "application/json; charset=utf-8")
+
+    def _with_own_addresses(self, text: str, request: Request) -> str:
+        """What is told of addresses leads back here, as a GitHub Enterprise's leads to itself."""
+        text = text.replace("https://api.github.com", str(request.base_url).rstrip("/"))
+        return text.replace("https://github.com", self.pages) if self.pages else text
 
     def _check_manners(self, request: Request) -> None:
         """What GitHub asks of every client, and what ours says."""
@@ -124,14 +149,21 @@ def _route(standin: StandIn, operation: Operation) -> Route:
             standin.problems.append(f"{operation.template}: {error!r}")
             raise
 
-    return Route(operation.template, answer, methods=[operation.method])
+    # A branch's name has slashes.
+    path = re.sub(r"\{ref\}$", "{ref:path}", operation.template)
+    return Route(path, answer, methods=[operation.method])
+
+
+def routes(standin: StandIn) -> list[Route]:
+    """The whole API."""
+    return [_route(standin, each) for each in OPERATIONS]
 
 
 @contextmanager
 def serving() -> Iterator[StandIn]:
     """A stand-in on a free port of the loopback; at the end nothing that it saw or said broke a rule."""
     standin = StandIn()
-    app = Starlette(routes=[_route(standin, each) for each in OPERATIONS])
+    app = Starlette(routes=routes(standin))
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical")
     server = uvicorn.Server(config)
     socket = config.bind_socket()

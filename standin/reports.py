@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.github import description
-from tests.github.api import Asked, Operation, Reply, app_body
-from tests.github.faults import NOT_FOUND
-from tests.github.world import CheckRun, Deployment, World
+from standin import description
+from standin.api import Asked, Operation, Reply, app_body
+from standin.faults import NOT_FOUND
+from standin.world import CheckRun, Deployment, World
 
 _REPO: Final = "/repos/{owner}/{repo}"
 _RUNS: Final = f"{_REPO}/check-runs"

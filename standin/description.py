@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from tests.github.describe import DESCRIPTION
+from standin.describe import DESCRIPTION
 
 _REPOSITORY = re.compile(r"https://api\.github\.com/repos/[\w.-]+/[\w.-]+")
 
@@ -79,13 +79,23 @@ def _operation(method: str, template: str) -> dict[str, Any]:
 
 
 def _hold(schema: Mapping[str, Any], value: Any, what: str) -> None:
-    whole = {**_plain(schema), "components": _plain(_description()["components"])}
     problems = [
         f"{'/'.join(map(str, error.instance_path))}: {error.message}"
-        for error in jsonschema_rs.Draft4Validator(whole).iter_errors(value)
+        for error in _validator(json.dumps(schema)).iter_errors(value)
     ]
     if problems:
         raise Contradiction(f"{what}: {'; '.join(problems)}")
+
+
+@cache
+def _validator(schema: str) -> jsonschema_rs.Draft4Validator:
+    """Of a schema as JSON. There are some dozens, and each takes a tenth of a second to make."""
+    return jsonschema_rs.Draft4Validator({**_plain(json.loads(schema)), "components": _components()})
+
+
+@cache
+def _components() -> Any:
+    return _plain(_description()["components"])
 
 
 def _plain(node: Any) -> Any:
