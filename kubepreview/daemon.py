@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 import uvicorn
@@ -55,6 +58,18 @@ def _app(not_ready: Callable[[], list[str]], registry: CollectorRegistry) -> Sta
     return Starlette(
         routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
     )
+
+
+def cancel_on_signal(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """SIGTERM and SIGINT cancel these tasks, so that each ends in its own way."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _cancel_all, tasks)
+
+
+def _cancel_all(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 def identity(given: str | None, environ: Mapping[str, str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import signal
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
@@ -114,14 +113,7 @@ async def run(settings: Settings, now: Callable[[], dt.datetime]) -> None:
             page = daemon.serve_health(settings.host, settings.port, watches.not_synced, metrics.registry)
             everything.append(group.create_task(page))
             everything.append(group.create_task(_hold(election, lead, log)))
-            loop = asyncio.get_running_loop()
-            for name in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(name, _cancel_all, everything)
-
-
-def _cancel_all(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
+            daemon.cancel_on_signal(everything)
 
 
 async def _hold(

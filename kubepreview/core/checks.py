@@ -14,7 +14,6 @@ from kubepreview.core.feedback import Draft, digest_of
 from kubepreview.core.model import Preview
 
 NAME: Final = "preview"
-PER_PAGE: Final = 100
 # GitHub takes 65,535 characters.
 _MOST: Final = 60_000
 

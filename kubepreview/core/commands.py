@@ -18,7 +18,6 @@ from kubepreview.core import comment, durations
 from kubepreview.core.model import Preview
 from kubepreview.core.wire import Object, Time, is_sha
 
-PER_PAGE: Final = 100
 HELP: Final = (
     "`/preview` says how it is; `/preview sleep`, `/preview wake`, `/preview extend 3d`, `/preview down`; "
     "`/preview approve SHA`, the full one, for a pull request of a fork"

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+# The most that GitHub puts on a page, of any list.
 PER_PAGE: Final = 100
 
 

@@ -9,10 +9,10 @@ import msgspec
 from msgspec import Struct
 
 from kubepreview.core import comment
+from kubepreview.core.comments import PER_PAGE
 from kubepreview.core.feedback import Draft, digest_of
 from kubepreview.core.model import Preview
 
-PER_PAGE: Final = 100
 _TASK: Final = "deploy:preview"
 
 # A deployment without a status is pending, which is what it is while it is being deployed.

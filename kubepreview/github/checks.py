@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 from kubepreview.core import checks
+from kubepreview.core.comments import PER_PAGE
 from kubepreview.core.feedback import Draft
 from kubepreview.core.model import Posted
 from kubepreview.errors import Refused, Unreachable
@@ -44,7 +45,7 @@ class Checks:
         return id_of(answer)
 
     async def _find(self, place: Place, draft: Draft, app: str) -> int:
-        words = f"check_name={checks.NAME}&per_page={checks.PER_PAGE}"
+        words = f"check_name={checks.NAME}&per_page={PER_PAGE}"
         answer = await self._github.get(place.path(f"commits/{draft.sha}/check-runs?{words}"))
         check(answer, HTTPStatus.OK, f"read the check runs of {place}", _PERMISSION)
         listed = read(answer, checks.read, "list of check runs")

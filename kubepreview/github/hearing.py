@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from kubepreview.core import commands
 from kubepreview.core.commands import Spoken
+from kubepreview.core.comments import PER_PAGE
 from kubepreview.github.client import GitHub
 from kubepreview.github.place import Place, check, read
 
@@ -23,12 +24,12 @@ async def comments_since(github: GitHub, repository: str, since: dt.datetime) ->
     order = {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "sort": "updated", "direction": "asc"}
     found: list[Spoken] = []
     for page in range(1, _MOST_PAGES + 1):
-        words = urlencode({**order, "per_page": commands.PER_PAGE, "page": page})
+        words = urlencode({**order, "per_page": PER_PAGE, "page": page})
         answer = await github.get(f"/repos/{repository}/issues/comments?{words}")
         check(answer, HTTPStatus.OK, f"read the comments of {repository}", _PERMISSION)
         listed = read(answer, commands.read, "list of comments")
         found += listed
-        if len(listed) < commands.PER_PAGE:
+        if len(listed) < PER_PAGE:
             break
     return tuple(found)
 

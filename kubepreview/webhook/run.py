@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from pathlib import Path
 
 import msgspec
@@ -60,9 +59,7 @@ async def run(settings: Settings) -> None:
         page = daemon.serve_health(settings.host, settings.health_port, not_ready, CollectorRegistry())
         tasks = [group.create_task(each) for each in (projects.run(), writer.run(), page)]
         tasks.append(group.create_task(daemon.serve(_config(settings, receiver))))
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, _cancel_all, tasks)
+        daemon.cancel_on_signal(tasks)
 
 
 def _config(settings: Settings, receiver: Receiver) -> uvicorn.Config:
@@ -78,8 +75,3 @@ def _config(settings: Settings, receiver: Receiver) -> uvicorn.Config:
         timeout_keep_alive=5,
         limit_concurrency=200,
     )
-
-
-def _cancel_all(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
