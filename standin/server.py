@@ -155,8 +155,9 @@ def _route(standin: StandIn, operation: Operation) -> Route:
 
 
 def routes(standin: StandIn) -> list[Route]:
-    """The whole API."""
-    return [_route(standin, each) for each in OPERATIONS]
+    """The whole API; what has a name goes before what may have any, as the first that fits answers."""
+    by_name = sorted(OPERATIONS, key=lambda each: [part[:1] == "{" for part in each.template.split("/")])
+    return [_route(standin, each) for each in by_name]
 
 
 @contextmanager

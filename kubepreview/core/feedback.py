@@ -109,3 +109,7 @@ class Budget:
             return False
         self._left -= writes
         return True
+
+    def give_back(self, writes: int) -> None:
+        """So many were taken, and not made."""
+        self._left = min(self._left + max(writes, 0), _AT_ONCE)

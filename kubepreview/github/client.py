@@ -59,6 +59,8 @@ class GitHub:
         self._remembered: dict[str, _Remembered] = {}
         self._timeout_s = timeout_s
         self._quiet_until = 0.0
+        # How many requests were sent that change something, answered or not.
+        self.writes = 0
         self._client = httpx2.AsyncClient(
             verify=ssl.create_default_context(), timeout=timeout_s, follow_redirects=False
         )
@@ -89,6 +91,7 @@ class GitHub:
         Raises what `get` raises; after an Unreachable it may have been done, or not.
         """
         bearer = await self.credentials.bearer(path, self._exchange)
+        self.writes += 1
         return await self._exchange(method, path, bearer, None if body is None else msgspec.json.encode(body))
 
     async def _exchange(self, method: str, path: str, bearer: str, content: bytes | None) -> Answer:

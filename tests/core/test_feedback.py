@@ -147,3 +147,15 @@ def test_the_budget_stays_below_githubs_limits_whatever_comes() -> None:
 
     assert limits.hits == 0
     assert taken > 2 * 400
+
+
+def test_what_was_not_written_may_be_written_by_others() -> None:
+    """A Deployment that needs one write, and takes three to be sure, costs one; and nothing is won."""
+    budget = Budget(0.0)
+    for _ in range(29):
+        assert budget.take(0.0, 3)
+        budget.give_back(1)
+    assert budget.take(0.0, 2)
+    assert not budget.take(0.0)
+    budget.give_back(-2)
+    assert not budget.take(0.0)
