@@ -139,8 +139,8 @@ def test_a_close_that_no_job_told_of_is_in_the_comment(told: Told) -> None:
     _, _, comment = told.step(8).partition("the comment on http://github.localhost:")
 
     assert re.search(r"^   \| ### Preview of `[0-9a-f]{7}`: closed$", comment, re.MULTILINE)
-    for part in ("route", "pods", "namespace"):
-        assert re.search(rf"^   \| - {part} .*: seen gone at ", comment, re.MULTILINE), comment
+    for part in ("its route", "its pods", "namespace `rapidrar-pr-1`"):
+        assert f"   | - {part}: seen gone at " in comment, comment
 
 
 def test_the_comment_says_what_is_served(told: Told) -> None:
