@@ -18,8 +18,8 @@ from kubepreview.controller.report import change, write_part
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.watches import KnownProject, Watches
 from kubepreview.core import commands, comment, keys
+from kubepreview.core.budget import Bucket
 from kubepreview.core.commands import Command, Done, Spoken
-from kubepreview.core.feedback import Budget
 from kubepreview.core.model import Heard, Preview
 from kubepreview.errors import InvalidInput, KubepreviewError, Refused, Unreachable
 from kubepreview.github import hearing
@@ -37,7 +37,7 @@ _MANAGER: Final = f"{keys.MANAGER}-commands"
 class Commands:
     """Heard while this replica leads."""
 
-    def __init__(self, watches: Watches, github: GitHub, budget: Budget) -> None:
+    def __init__(self, watches: Watches, github: GitHub, budget: Bucket) -> None:
         self._watches = watches
         self._github = github
         self._budget = budget

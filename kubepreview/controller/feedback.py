@@ -19,7 +19,8 @@ from kubepreview.controller.saying import Saying
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.watches import KnownPreview, KnownProject, Watches
 from kubepreview.core import feedback, keys
-from kubepreview.core.feedback import Budget, Draft
+from kubepreview.core.budget import Bucket
+from kubepreview.core.feedback import Draft
 from kubepreview.core.model import Feedback as Recorded
 from kubepreview.core.model import Posted, Preview
 from kubepreview.errors import KubepreviewError
@@ -64,7 +65,7 @@ class _Subject:
 class Feedback:
     """Written while this replica leads."""
 
-    def __init__(self, watches: Watches, github: GitHub, budget: Budget) -> None:
+    def __init__(self, watches: Watches, github: GitHub, budget: Bucket) -> None:
         self._watches = watches
         self._github = github
         # In the order in which they are written where several wait.

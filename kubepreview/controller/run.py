@@ -28,8 +28,7 @@ from kubepreview.controller.rooms import Rooms
 from kubepreview.controller.tools import Tools
 from kubepreview.controller.visits import Visits
 from kubepreview.controller.watches import Watches
-from kubepreview.core import keys
-from kubepreview.core.feedback import Budget
+from kubepreview.core import feedback, keys
 from kubepreview.core.installation import GITHUB_FOLDER, REGISTRY_FOLDER
 from kubepreview.errors import KubepreviewError
 from kubepreview.github import client as github
@@ -138,7 +137,7 @@ class OnGitHub(Protocol):
 
 def _on_github(watches: Watches, asking: GitHub, settings: Settings) -> tuple[OnGitHub, ...]:
     """What is read there, said there, heard there, and taken for what is there."""
-    budget, interval_s = Budget(asyncio.get_running_loop().time()), settings.github.interval_s
+    budget, interval_s = feedback.budget(asyncio.get_running_loop().time()), settings.github.interval_s
 
     def logins() -> Mapping[str, Login]:
         return read_docker_config(settings.registry_folder / ".dockerconfigjson")

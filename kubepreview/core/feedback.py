@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from kubepreview.core import comment, conditions, taking
+from kubepreview.core.budget import Bucket
 from kubepreview.core.model import Preview
 
 # A state that is over in a moment is not worth a word.
@@ -24,6 +25,9 @@ _DETAIL_S: Final = 30.0
 # than 500 per hour". At the most 60 at once and 400 in an hour come to 460.
 _AT_ONCE: Final = 60.0
 _PER_HOUR: Final = 400.0
+# "No more than 900 points per minute", 1 for a read and 5 for a write: 100 and 350, and 5 times 67.
+_READS_AT_ONCE: Final = 100.0
+_READS_A_MINUTE: Final = 350.0
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -94,22 +98,11 @@ def wait_s(next_one: Draft, last: Written | None, now: float) -> float:
     return max(last.at + _PASSING_S - now, 0.0) if next_one.state == "closing" else 0.0
 
 
-class Budget:
-    """How much may be written now, by every process that has this token: there is one, which leads."""
+def reads(now: float) -> Bucket:
+    """How much may be read, however much there is to read; what is written fits beside it."""
+    return Bucket(_READS_AT_ONCE, _READS_A_MINUTE / 60, now)
 
-    def __init__(self, now: float) -> None:
-        self._left = _AT_ONCE
-        self._at = now
 
-    def take(self, now: float, writes: int = 1) -> bool:
-        """Take so many; False, and none is taken, if fewer are left."""
-        self._left = min(self._left + (now - self._at) * _PER_HOUR / 3600, _AT_ONCE)
-        self._at = now
-        if self._left < writes:
-            return False
-        self._left -= writes
-        return True
-
-    def give_back(self, writes: int) -> None:
-        """So many were taken, and not made."""
-        self._left = min(self._left + max(writes, 0), _AT_ONCE)
+def budget(now: float) -> Bucket:
+    """How much may be written, by every process that has this token: there is one, which leads."""
+    return Bucket(_AT_ONCE, _PER_HOUR / 3600, now)

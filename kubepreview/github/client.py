@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from kubepreview import __version__
-from kubepreview.core import keys
+from kubepreview.core import feedback, keys
 from kubepreview.errors import Refused, Unreachable
 from kubepreview.github.credentials import Answer, GitHubCredentials
 
@@ -59,6 +59,7 @@ class GitHub:
         self._remembered: dict[str, _Remembered] = {}
         self._timeout_s = timeout_s
         self._quiet_until = 0.0
+        self._reads = feedback.reads(0.0)
         # How many requests were sent that change something, answered or not.
         self.writes = 0
         self._client = httpx2.AsyncClient(
@@ -82,6 +83,7 @@ class GitHub:
         Raises RateLimited, Refused when the token is not taken, Unreachable for no usable answer.
         """
         bearer = await self.credentials.bearer(path, self._exchange)
+        await self._wait_for_room()
         response, body, url = await self._ask("GET", path, bearer)
         return self._remember(url, response, body, has_moved=url != str(self._url(path)))
 
@@ -114,6 +116,12 @@ class GitHub:
 
     def _url(self, path: str) -> httpx2.URL:
         return self._api.join(path.lstrip("/"))
+
+    async def _wait_for_room(self) -> None:
+        """However many repositories and pull requests there are, they are read no faster than GitHub wants."""
+        now = asyncio.get_running_loop().time
+        while not self._reads.take(now()):
+            await asyncio.sleep(self._reads.wait_s(now()))
 
     def _keep_quiet(self) -> None:
         """Nobody asks while GitHub wants no request, whoever was told so."""

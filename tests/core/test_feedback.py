@@ -11,7 +11,7 @@ import pytest
 from kubepreview.core import feedback
 from kubepreview.core.comment import State
 from kubepreview.core.comments import Author, Comment, ours, read_comments
-from kubepreview.core.feedback import Budget, Draft, Written, draft, wait_s
+from kubepreview.core.feedback import Draft, Written, budget, draft, reads, wait_s
 from standin.limits import Limits
 
 from .examples import OLD_SHA, SHA, UID, preview
@@ -133,29 +133,34 @@ def test_what_is_no_list_is_none(body: bytes) -> None:
         read_comments(body)
 
 
-def test_the_budget_stays_below_githubs_limits_whatever_comes() -> None:
-    """Two hours of a hundred pushes a minute, each wanting two writes, after an hour of rest."""
+def test_what_is_asked_stays_below_githubs_limits_whatever_comes() -> None:
+    """Two hours of a hundred pushes a minute, each wanting two writes, and of reads without end, after rest."""
     clock = [3600.0]
     limits = Limits(now=lambda: clock[0])
-    budget, rng = Budget(0.0), random.Random(5)  # noqa: S311 - repeatable, not secret
-    taken = 0
+    writes, looks = budget(0.0), reads(0.0)
+    rng = random.Random(5)  # noqa: S311 - repeatable, not secret
+    taken = read = 0
     while clock[0] < 3 * 3600:
         clock[0] += rng.expovariate(200 / 60)
-        if budget.take(clock[0]):
+        if writes.take(clock[0]):
             taken += 1
             limits.is_over("PATCH")
+        while looks.take(clock[0]):
+            read += 1
+            limits.is_over("GET")
 
     assert limits.hits == 0
     assert taken > 2 * 400
+    assert read > 2 * 60 * 340
 
 
 def test_what_was_not_written_may_be_written_by_others() -> None:
     """A Deployment that needs one write, and takes three to be sure, costs one; and nothing is won."""
-    budget = Budget(0.0)
+    writes = budget(0.0)
     for _ in range(29):
-        assert budget.take(0.0, 3)
-        budget.give_back(1)
-    assert budget.take(0.0, 2)
-    assert not budget.take(0.0)
-    budget.give_back(-2)
-    assert not budget.take(0.0)
+        assert writes.take(0.0, 3)
+        writes.give_back(1)
+    assert writes.take(0.0, 2)
+    assert not writes.take(0.0)
+    writes.give_back(-2)
+    assert not writes.take(0.0)
