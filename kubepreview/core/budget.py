@@ -22,10 +22,11 @@ class Bucket:
         """So many were taken, and not used."""
         self._left = min(self._left + max(count, 0), self._most)
 
-    def wait_s(self, now: float, count: int = 1) -> float:
-        """How long until so many can be taken; 0 for at once."""
+    def reserve(self, now: float, count: int = 1) -> float:
+        """Take so many, whether they are there or not; after so many seconds they are: 0 for at once."""
         self._fill(now)
-        return max(count - self._left, 0.0) / self._per_second
+        self._left -= count
+        return max(-self._left, 0.0) / self._per_second
 
     def _fill(self, now: float) -> None:
         self._left = min(self._left + (now - self._at) * self._per_second, self._most)

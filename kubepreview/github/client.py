@@ -118,10 +118,8 @@ class GitHub:
         return self._api.join(path.lstrip("/"))
 
     async def _wait_for_room(self) -> None:
-        """However many repositories and pull requests there are, they are read no faster than GitHub wants."""
-        now = asyncio.get_running_loop().time
-        while not self._reads.take(now()):
-            await asyncio.sleep(self._reads.wait_s(now()))
+        """However much there is to read, it is read no faster than GitHub wants."""
+        await asyncio.sleep(self._reads.reserve(asyncio.get_running_loop().time()))
 
     def _keep_quiet(self) -> None:
         """Nobody asks while GitHub wants no request, whoever was told so."""

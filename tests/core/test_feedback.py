@@ -134,7 +134,7 @@ def test_what_is_no_list_is_none(body: bytes) -> None:
 
 
 def test_what_is_asked_stays_below_githubs_limits_whatever_comes() -> None:
-    """Two hours of a hundred pushes a minute, each wanting two writes, and of reads without end, after rest."""
+    """Two hours of a hundred pushes a minute, each wanting two writes, and endless reads, after rest."""
     clock = [3600.0]
     limits = Limits(now=lambda: clock[0])
     writes, looks = budget(0.0), reads(0.0)
@@ -152,6 +152,16 @@ def test_what_is_asked_stays_below_githubs_limits_whatever_comes() -> None:
     assert limits.hits == 0
     assert taken > 2 * 400
     assert read > 2 * 60 * 340
+
+
+def test_who_reserves_waits_in_turn() -> None:
+    """However many come at once, each goes when there is room for it."""
+    looks = reads(0.0)
+    waits = [looks.reserve(0.0) for _ in range(450)]
+
+    assert waits[:100] == [0.0] * 100
+    assert waits == sorted(waits)
+    assert waits[-1] == pytest.approx(60.0)
 
 
 def test_what_was_not_written_may_be_written_by_others() -> None:
