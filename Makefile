@@ -19,7 +19,7 @@ RUNS := tests/cluster/test_workflow_runs.py
 # The tests that are named nowhere else below: a new folder is run without being listed.
 ROOMS = $(filter-out tests/core tests/house tests/cluster tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
 
-.PHONY: help demo demo-down test test-pure test-cluster test-beside test-life test-faults check lint types imports dead-code fix goldens bench setup programs environment
+.PHONY: help demo demo-down test test-pure test-cluster test-beside test-life test-faults test-security check lint types imports dead-code fix goldens bench setup programs environment
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ test-faults: programs ## Kill the controller at each of its requests, a thousand
 		KUBEPREVIEW_EVENTS=10000 $(BIN)/pytest --capture=no $(FAULTS) \
 		tests/cli/test_interleavings.py tests/controller/test_events.py
 
+test-security: programs ## Try what a hostile pull request would, against a real apiserver (in `make test`, too).
+	@$(BIN)/pytest tests/security
+
 test-pure: environment ## Run the tests that need nothing but Python.
 	@$(BIN)/pytest --exitfirst --quiet tests/core
 
@@ -81,7 +84,7 @@ fix: environment ## Mend what a machine can mend: lint and format.
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
-goldens: environment ## Write the files that follow from the source anew: deploy/, docs/reference, golden files.
+goldens: programs ## Write the files that follow from the source anew: deploy/, docs/reference, golden files.
 	@KUBEPREVIEW_REWRITE_GOLDENS=1 $(BIN)/pytest --quiet $$(grep -rl KUBEPREVIEW_REWRITE_GOLDENS tests --include='test_*.py')
 
 bench: programs ## Measure against kubectl; write benchmarks/latest.json.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.here import is_loopback, local_cluster
-from kubepreview.core import policies
+from kubepreview.core import admission
 from kubepreview.core.ingress import IngressClass, address_of
 from kubepreview.core.projects import Ingress, Seen
 from kubepreview.core.wire import Object
@@ -36,7 +36,7 @@ def _local_port(caller: Caller, server: str) -> int:
 async def why_no_user_namespaces(client: Client) -> str:
     """Why pods of this cluster cannot each have a user namespace; empty if every node says they can."""
     if not await serves_mutation(client):
-        return f"the cluster does not serve MutatingAdmissionPolicy of {policies.API_VERSION}"
+        return f"the cluster does not serve MutatingAdmissionPolicy of {admission.API_VERSION}"
     return nodes_without_user_namespaces(await client.list(NODES))
 
 
@@ -50,7 +50,7 @@ def nodes_without_user_namespaces(nodes: Sequence[Object]) -> str:
 
 async def serves_mutation(client: Client) -> bool:
     """Whether the cluster serves MutatingAdmissionPolicies in the version that is installed."""
-    return await client.discover(policies.API_VERSION, "MutatingAdmissionPolicy") is not None
+    return await client.discover(admission.API_VERSION, "MutatingAdmissionPolicy") is not None
 
 
 def _has_user_namespaces(node: Object) -> bool:

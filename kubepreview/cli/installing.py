@@ -98,7 +98,7 @@ async def _see_mutated(client: Client) -> None:
         {
             "serviceAccountName": "canary",
             "priorityClassName": keys.PRIORITY_CLASS,
-            "containers": [{"name": "canary", "image": "canary"}],
+            "containers": [{"name": "canary", "image": f"canary@sha256:{'0' * 64}"}],
         },
     )
     try:

@@ -14,7 +14,7 @@ from kubepreview.cli import config_file, rendering
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.declaring import commit_of
 from kubepreview.cli.rendering import image_option, root_option
-from kubepreview.core import artifact, precheck, taking
+from kubepreview.core import artifact, podcheck, taking
 from kubepreview.core.artifact import Bundle
 from kubepreview.core.images import PLACE
 from kubepreview.core.model import Entry
@@ -77,7 +77,7 @@ async def _publish(caller: Caller, wish: Wish) -> str:
     )
     resolve = rendering.resolver(caller)
     rendered = await rendering.objects_of(repository, built, place, resolve, caller.streams)
-    limits = precheck.Limits(namespace="", daemon_sets="Keep")
+    limits = podcheck.Limits(namespace="", daemon_sets="Keep")
     rendering.check(rendered.objects, limits, f"the cluster would refuse {sha[:7]}; nothing was published")
     entry = Entry(service=rendered.entry.service, port=rendered.entry.port, path=rendered.entry.path)
     packed = artifact.pack(Bundle(sha=sha, entry=entry, manifests=rendered.objects))

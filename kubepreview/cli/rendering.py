@@ -12,7 +12,7 @@ from msgspec import UnsetType
 from kubepreview.cli.caller import Caller
 from kubepreview.cli.config_file import Repository
 from kubepreview.cli.streams import Streams
-from kubepreview.core import config, precheck
+from kubepreview.core import config, podcheck, precheck
 from kubepreview.core.model import Entry
 from kubepreview.core.wire import Object
 from kubepreview.errors import InvalidInput, Problem, Refused
@@ -87,7 +87,7 @@ def resolver(caller: Caller) -> Resolve:
     return resolve
 
 
-def check(objects: Sequence[Object], limits: precheck.Limits, message: str) -> None:
+def check(objects: Sequence[Object], limits: podcheck.Limits, message: str) -> None:
     """Raise Refused with what the cluster would refuse; exit code 3, as when the cluster itself says it."""
     if problems := precheck.check(objects, limits):
         lines = "\n  ".join(map(str, problems))

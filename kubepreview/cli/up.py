@@ -22,7 +22,7 @@ from kubepreview.cli.rendering import image_option, root_option
 from kubepreview.cli.scope import Scope, ScopeOptions, scope_options, with_config
 from kubepreview.cli.streams import Streams
 from kubepreview.cli.writing import Declared
-from kubepreview.core import durations, names, precheck
+from kubepreview.core import durations, names, podcheck
 from kubepreview.core.model import Entry, Preview
 from kubepreview.core.project_spec import ProjectSpec
 from kubepreview.core.wire import Object
@@ -104,10 +104,11 @@ def _preview(
 
 
 def _precheck(rendered: Rendered, project: ProjectSpec, wanted: Declared) -> None:
-    limits = precheck.Limits(
+    limits = podcheck.Limits(
         namespace=names.namespace_name(project, wanted.pull_request.number),
         daemon_sets=project.daemon_sets,
         image_prefixes=project.image_prefixes,
+        pod_profile=project.pod_profile,
     )
     rendering.check(rendered.objects, limits, f"the cluster would refuse {wanted.sha[:7]}; nothing was sent")
 

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from kubepreview.core import approvals, kinds, names, precheck, selection, taking
+from kubepreview.core import approvals, kinds, names, podcheck, precheck, selection, taking
 from kubepreview.core.model import Entry, ObjectRef, Preview
 from kubepreview.core.project_spec import PreviewProject, ProjectSpec
 from kubepreview.core.wire import Object
@@ -130,7 +130,7 @@ def _manifest_problem(preview: Preview) -> Rejected | None:
 def _object_problem(obj: Object, ref: ObjectRef, seen: set[ObjectRef]) -> Rejected | None:
     if (ref.api_version, ref.kind) not in kinds.ALLOWED:
         # In the words of the early check, which has none but this to say of such a kind.
-        (problem,) = precheck.check((obj,), precheck.Limits(namespace=""))
+        (problem,) = precheck.check((obj,), podcheck.Limits(namespace=""))
         return Rejected("KindNotAllowed", str(problem))
     if ref in seen:
         return Rejected("DuplicateObject", f"{ref.kind}/{ref.name} is in the manifests twice; keep one")
@@ -139,7 +139,7 @@ def _object_problem(obj: Object, ref: ObjectRef, seen: set[ObjectRef]) -> Reject
 
 def _rule_problem(preview: Preview, project: ProjectSpec) -> Rejected | None:
     """The project's own rules, which no apiserver knows: images, DaemonSets, whose namespace is named."""
-    limits = precheck.Limits(
+    limits = podcheck.Limits(
         namespace=names.namespace_name(project, preview.spec.pull_request.number),
         image_prefixes=project.image_prefixes,
         daemon_sets=project.daemon_sets,

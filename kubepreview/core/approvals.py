@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kubepreview.core import keys, policies
+from kubepreview.core import admission, keys
 from kubepreview.core.model import Preview
 from kubepreview.core.project_spec import ProjectSpec
 from kubepreview.core.wire import Object
@@ -46,7 +46,7 @@ def to_look_at(preview: Preview, project: ProjectSpec) -> str:
     return f"{base}/pull/{pull_request.number}/commits/{sha}"
 
 
-def admission() -> tuple[Object, Object]:
+def policy_and_binding() -> tuple[Object, Object]:
     """The policy and its binding. It looks at previews only, and at nothing of them but this."""
     rule = {
         "apiGroups": [keys.GROUP],
@@ -67,13 +67,13 @@ def admission() -> tuple[Object, Object]:
     metadata = {"name": POLICY}
     return (
         {
-            "apiVersion": policies.API_VERSION,
+            "apiVersion": admission.API_VERSION,
             "kind": "ValidatingAdmissionPolicy",
             "metadata": dict(metadata),
             "spec": spec,
         },
         {
-            "apiVersion": policies.API_VERSION,
+            "apiVersion": admission.API_VERSION,
             "kind": "ValidatingAdmissionPolicyBinding",
             "metadata": dict(metadata),
             "spec": {"policyName": POLICY, "validationActions": ["Deny"]},

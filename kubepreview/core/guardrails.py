@@ -49,7 +49,11 @@ def namespace(project: ProjectSpec, preview: Preview) -> Object:
                 "pod-security.kubernetes.io/enforce": level,
                 "pod-security.kubernetes.io/enforce-version": POD_SECURITY_VERSION,
             },
-            "annotations": {keys.PREVIEW_UID: preview.metadata.uid},
+            "annotations": {
+                keys.PREVIEW_UID: preview.metadata.uid,
+                # For the admission policy: what is not written here may come from anywhere.
+                keys.IMAGE_PREFIXES: ",".join(project.image_prefixes),
+            },
         },
     }
 

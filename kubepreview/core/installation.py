@@ -11,7 +11,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from kubepreview import __version__
-from kubepreview.core import approvals, crd, gateway_objects, hints, keys, kinds, policies, webhook_objects
+from kubepreview.core import (
+    admission,
+    approvals,
+    crd,
+    gateway_objects,
+    hints,
+    keys,
+    kinds,
+    policies,
+    webhook_objects,
+)
 from kubepreview.core.own_objects import (
     PART_OF,
     RBAC,
@@ -54,8 +64,8 @@ def objects(
             own_namespace(keys.GATEWAY_NAMESPACE),
             *crd.custom_resource_definitions(),
             _priority_class(),
-            *policies.admission_policies(),
-            *approvals.admission(),
+            *admission.admission_policies(),
+            *approvals.policy_and_binding(),
             _deployer_role(),
             _deployer_daemon_set_role(),
             _approver_role(),
@@ -74,10 +84,15 @@ def objects(
 def without_mutation(everything: Sequence[Object]) -> tuple[Object, ...]:
     """What can be installed where the cluster does not serve MutatingAdmissionPolicies.
 
-    Pods then keep what their authors wrote. A project must be `restricted` there: under `userns` a pod is
-    refused that does not ask for its user namespace itself.
+    Pods then keep what their authors wrote, and an emptyDir is limited by what its pod may use of the disk.
+    A project must be `restricted` there: under `userns` a pod is refused that does not ask for its user
+    namespace itself.
     """
-    return tuple(obj for obj in everything if obj["kind"] not in policies.MUTATING_KINDS)
+    return tuple(
+        obj
+        for obj in everything
+        if obj["kind"] not in admission.MUTATING_KINDS and obj["metadata"]["name"] != policies.EMPTY_DIRS
+    )
 
 
 def _labelled(obj: Object) -> Object:

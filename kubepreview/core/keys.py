@@ -32,6 +32,7 @@ APPLIED_HASH: Final = "kubepreview.dev/applied-hash"
 HANDS_OFF: Final = "kubepreview.dev/hands-off"
 # On a preview's namespace: the UID of the Preview it belongs to, so that a look-alike is never adopted.
 PREVIEW_UID: Final = "kubepreview.dev/preview-uid"
+IMAGE_PREFIXES: Final = "kubepreview.dev/image-prefixes"
 
 # On an Ingress of the gateway: which preview it answers for, as JSON (`core.gateway.Sleeper`).
 SLEEPER: Final = "kubepreview.dev/sleeper"

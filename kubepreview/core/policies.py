@@ -12,14 +12,84 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from kubepreview.core import keys
-from kubepreview.core.wire import Object
-
-API_VERSION: Final = "admissionregistration.k8s.io/v1"
-MUTATING_KINDS: Final = frozenset({"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"})
+from kubepreview.core import foreign, keys, kinds
 
 _PREVIEWS: Final = {keys.MANAGED: "true"}
 _USERNS_PREVIEWS: Final = {**_PREVIEWS, keys.POD_PROFILE: "userns"}
+
+# A preview's pods end soon: a close waits for them, and so does whoever drains a node.
+MOST_GRACE_S: Final = 60
+# What an emptyDir may hold that names no limit.
+EMPTY_DIR_LIMIT: Final = "1Gi"
+
+# Required only where it is put in, because it is what hardly anybody writes.
+EMPTY_DIRS: Final = "kubepreview-empty-dirs"
+
+# What Kubernetes itself puts into pods, by admission and for those of a DaemonSet.
+TOLERATIONS: Final = tuple(
+    f"node.kubernetes.io/{each}"
+    for each in (
+        *("not-ready", "unreachable", "disk-pressure", "memory-pressure", "pid-pressure"),
+        *("unschedulable", "network-unavailable"),
+    )
+)
+VOLUMES: Final = (
+    *("configMap", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"),
+)
+PROJECTED: Final = ("configMap", "downwardAPI", "secret")
+# Types of Secrets that somebody fills in, or believes.
+TOKENS: Final = ("kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")
+# By which a claim would get a volume that is there already, with what somebody else left in it.
+CLAIMS_NOTHING: Final = ("volumeName", "selector", "dataSource", "dataSourceRef")
+_BY_THE_DEPLOYER: Final = (
+    f"request.userInfo.username == 'system:serviceaccount:' + request.namespace + ':{keys.DEPLOYER}'"
+)
+_CONTAINERS: Final = "(object.spec.containers + object.spec.?initContainers.orValue([]))"
+_PREFIXES: Final = f"namespaceObject.metadata.?annotations[?'{keys.IMAGE_PREFIXES}'].orValue('').split(',')"
+_VOLUMES: Final = "object.spec.?volumes.orValue([])"
+_EMPTY_DIRS: Final = f"{_VOLUMES}.filter(volume, has(volume.emptyDir) && !has(volume.emptyDir.sizeLimit))"
+
+
+_BY_THE_CONTROLLER: Final = (
+    f"request.userInfo.username == 'system:serviceaccount:{keys.SYSTEM_NAMESPACE}:{keys.CONTROLLER}'"
+)
+
+
+def _is_a_previews(namespace: str) -> str:
+    """This namespace was made for a preview, as the labels and the UID say that only the product writes."""
+    return (
+        f"({namespace}.metadata.?labels[?'{keys.MANAGED}'].orValue('') == 'true' && "
+        f"{namespace}.metadata.?annotations[?'{keys.PREVIEW_UID}'].orValue('') != '')"
+    )
+
+
+def _has_one_of(name: str, fields: tuple[str, ...]) -> str:
+    return " || ".join(f"has({name}.{field})" for field in fields)
+
+
+def _stays_at_home(kind: str) -> str:
+    """No term of this affinity speaks of the pods of other namespaces, which it would keep from a node."""
+    terms = [
+        f"object.spec.?affinity.?{kind}.?{each}.orValue([])"
+        for each in (
+            "requiredDuringSchedulingIgnoredDuringExecution",
+            "preferredDuringSchedulingIgnoredDuringExecution",
+        )
+    ]
+    required = f"{terms[0]}.all(each, !has(each.namespaces) && !has(each.namespaceSelector))"
+    weighed = "!has(each.podAffinityTerm.namespaces) && !has(each.podAffinityTerm.namespaceSelector)"
+    return f"{required} && {terms[1]}.all(each, {weighed})"
+
+
+def _obeyed_by_nobody(place: str) -> str:
+    """No key of these annotations or labels is one that somebody else obeys."""
+    return f"object.metadata.?{place}.orValue({{}}).all(key, !key.matches(r'{foreign.PATTERN}'))"
+
+
+def _only_the_old(place: str, also: str = "false") -> str:
+    """Nothing is in this list of the metadata that was not there before."""
+    before = f"(oldObject == null ? [] : oldObject.metadata.?{place}.orValue([]))"
+    return f"object.metadata.?{place}.orValue([]).all(each, {also} || each in {before})"
 
 
 class Rule(Struct, frozen=True):
@@ -30,14 +100,15 @@ class Rule(Struct, frozen=True):
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """One policy over one resource. With `puts_in` it mutates where `when` holds, with `rules` it validates.
+    """One policy over some resources (group, plural), whoever writes them.
 
-    Pods are looked at when they are created only: scheduler and kubelet write them later, and what the
-    rules speak of cannot be changed then.
+    With `puts_in` it mutates where `when` holds, with `rules` it validates there. Pods are looked at when
+    they are created only: scheduler and kubelet write them later, and what the rules speak of cannot be
+    changed then.
     """
 
     name: str
-    resource: str
+    resources: tuple[tuple[str, str], ...]
     operations: tuple[str, ...] = ("CREATE",)
     namespaces: Mapping[str, str] = field(default_factory=lambda: _PREVIEWS)
     when: str = ""
@@ -45,31 +116,50 @@ class Policy(Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
 
 
+_PODS: Final = (("", "pods"),)
+_EVERYTHING: Final = tuple((kind.group, kind.plural) for kind in kinds.ALLOWED.values())
+_ASKS_NOBODY: Final = "and a pull request asks nothing of others in the cluster; remove the key"
+# Of pods as of everything else, whose templates these come from.
+_ASKING: Final = tuple(
+    Rule(
+        _obeyed_by_nobody(place), f"metadata.{place} has a key that another controller obeys, {_ASKS_NOBODY}"
+    )
+    for place in ("annotations", "labels")
+)
 POLICIES: Final = (
     Policy(
         name="kubepreview-pods",
-        resource="pods",
+        resources=_PODS,
         when="!has(object.spec.automountServiceAccountToken)",
         puts_in="Object{spec: Object.spec{automountServiceAccountToken: false}}",
     ),
     Policy(
         name="kubepreview-userns-pods",
-        resource="pods",
+        resources=_PODS,
         namespaces=_USERNS_PREVIEWS,
         when="!has(object.spec.hostUsers)",
         puts_in="Object{spec: Object.spec{hostUsers: false}}",
     ),
+    # Otherwise the disk of the node is the limit.
+    Policy(
+        name=EMPTY_DIRS,
+        resources=_PODS,
+        when=f"{_EMPTY_DIRS}.size() > 0",
+        puts_in=f"Object{{spec: Object.spec{{volumes: {_EMPTY_DIRS}.map(volume, Object.spec.volumes{{"
+        "name: volume.name, emptyDir: Object.spec.volumes.emptyDir{"
+        f'sizeLimit: "{EMPTY_DIR_LIMIT}"}}}})}}}}',
+    ),
     # The token volume is put into a pod before any policy runs, unless its account says otherwise.
     Policy(
         name="kubepreview-accounts",
-        resource="serviceaccounts",
+        resources=(("", "serviceaccounts"),),
         operations=("CREATE", "UPDATE"),
         when="!has(object.automountServiceAccountToken)",
         puts_in="Object{automountServiceAccountToken: false}",
     ),
     Policy(
         name="kubepreview-pods",
-        resource="pods",
+        resources=_PODS,
         rules=(
             Rule(
                 "object.spec.?automountServiceAccountToken.orValue(false) == false",
@@ -77,10 +167,17 @@ POLICIES: Final = (
                 "cluster; leave the field out",
             ),
             Rule(
-                "!object.spec.?volumes.orValue([]).exists(volume, "
-                "volume.?projected.?sources.orValue([]).exists(source, has(source.serviceAccountToken)))",
-                "spec.volumes has a projected serviceAccountToken, and no pod of a preview gets a token of "
-                "the cluster; remove the volume, and automountServiceAccountToken of pod and ServiceAccount",
+                f"{_VOLUMES}.all(volume, volume.?projected.?sources.orValue([]).all(source, "
+                f"{_has_one_of('source', PROJECTED)}))",
+                "spec.volumes has a projected source other than "
+                f"{', '.join(PROJECTED)}, and no pod of a preview gets a token or a certificate of the "
+                "cluster; remove the volume, and automountServiceAccountToken of pod and ServiceAccount",
+            ),
+            # Every other kind is mounted by the node, with the node's own network and rights.
+            Rule(
+                f"{_VOLUMES}.all(volume, {_has_one_of('volume', VOLUMES)})",
+                f"spec.volumes has a volume other than {', '.join(VOLUMES)}, which the node itself would "
+                "mount; remove the volume, or claim it",
             ),
             Rule(
                 f"object.spec.?priorityClassName.orValue('') == '{keys.PRIORITY_CLASS}'",
@@ -92,11 +189,42 @@ POLICIES: Final = (
                 "object.spec.?nodeName.orValue('') == ''",
                 "spec.nodeName is set, and the scheduler places the pods of a preview; leave the field out",
             ),
+            Rule(
+                "object.spec.?schedulerName.orValue('default-scheduler') == 'default-scheduler'",
+                "spec.schedulerName is set, and the cluster's own scheduler places the pods of a preview; "
+                "leave the field out",
+            ),
+            Rule(
+                "object.spec.?tolerations.orValue([]).all(each, each.?key.orValue('') in "
+                f"[{', '.join(repr(each) for each in TOLERATIONS)}])",
+                "spec.tolerations is set, and the pods of a preview run where any pod may; "
+                "leave the field out",
+            ),
+            Rule(
+                f"object.spec.?terminationGracePeriodSeconds.orValue(30) <= {MOST_GRACE_S}",
+                f"spec.terminationGracePeriodSeconds is more than {MOST_GRACE_S}, and a preview ends soon; "
+                "leave the field out",
+            ),
+            Rule(
+                f"{_CONTAINERS}.all(each, each.?image.orValue('').matches('@sha256:[0-9a-f]{{64}}$'))",
+                "spec.containers has an image without a digest, and a tag can move; name it by its digest",
+            ),
+            Rule(
+                f"{_CONTAINERS}.all(each, {_PREFIXES}.exists(prefix, "
+                "each.?image.orValue('').startsWith(prefix)))",
+                "spec.containers has an image from elsewhere than the project allows; use one from there",
+            ),
+            Rule(
+                f"{_stays_at_home('podAffinity')} && {_stays_at_home('podAntiAffinity')}",
+                "spec.affinity has namespaces or a namespaceSelector, and a preview keeps no other pod from "
+                "a node; leave the field out",
+            ),
+            *_ASKING,
         ),
     ),
     Policy(
         name="kubepreview-userns-pods",
-        resource="pods",
+        resources=_PODS,
         namespaces=_USERNS_PREVIEWS,
         rules=(
             Rule(
@@ -108,7 +236,7 @@ POLICIES: Final = (
     ),
     Policy(
         name="kubepreview-accounts",
-        resource="serviceaccounts",
+        resources=(("", "serviceaccounts"),),
         operations=("CREATE", "UPDATE"),
         rules=(
             Rule(
@@ -120,7 +248,7 @@ POLICIES: Final = (
     ),
     Policy(
         name="kubepreview-services",
-        resource="services",
+        resources=(("", "services"),),
         operations=("CREATE", "UPDATE"),
         rules=(
             Rule(
@@ -140,61 +268,102 @@ POLICIES: Final = (
             ),
         ),
     ),
+    Policy(
+        name=EMPTY_DIRS,
+        resources=_PODS,
+        rules=(
+            Rule(
+                f"{_EMPTY_DIRS}.size() == 0",
+                "spec.volumes has an emptyDir without a limit, and the node's disk is everybody's; "
+                "leave the field out, or give it a sizeLimit",
+            ),
+        ),
+    ),
+    Policy(
+        name="kubepreview-secrets",
+        resources=(("", "secrets"),),
+        operations=("CREATE", "UPDATE"),
+        rules=(
+            Rule(
+                f"!(object.?type.orValue('') in {list(TOKENS)})",
+                "type is that of a token of the cluster, which a preview does not get; remove the object",
+            ),
+        ),
+    ),
+    Policy(
+        name="kubepreview-claims",
+        resources=(("", "persistentvolumeclaims"),),
+        rules=tuple(
+            Rule(
+                f"!has(object.spec.{name})",
+                f"spec.{name} is set, and a preview's volumes are new and empty; leave the field out",
+            )
+            for name in CLAIMS_NOTHING
+        ),
+    ),
+    Policy(
+        name="kubepreview-disruption-budgets",
+        resources=(("policy", "poddisruptionbudgets"),),
+        rules=(
+            Rule(
+                "false",
+                "kind is PodDisruptionBudget, and a preview does not hold up whoever drains a node; "
+                "remove the object",
+            ),
+        ),
+    ),
+    # RBAC cannot say which namespaces: whoever took over the controller's pod could else end any of them.
+    Policy(
+        name="kubepreview-controller-namespaces",
+        resources=(("", "namespaces"),),
+        operations=("CREATE", "UPDATE", "DELETE"),
+        namespaces={},
+        when=_BY_THE_CONTROLLER,
+        rules=(
+            Rule(
+                f"(object == null || {_is_a_previews('object')}) && "
+                f"(oldObject == null || {_is_a_previews('oldObject')})",
+                "metadata is not that of a preview's namespace, and the controller writes no other; "
+                "leave the field out",
+            ),
+        ),
+    ),
+    Policy(
+        name="kubepreview-controller",
+        resources=(
+            *(("", each) for each in ("limitranges", "pods", "resourcequotas", "serviceaccounts")),
+            *(("networking.k8s.io", each) for each in ("ingresses", "networkpolicies")),
+            ("rbac.authorization.k8s.io", "rolebindings"),
+        ),
+        operations=("CREATE", "UPDATE", "DELETE"),
+        namespaces={},
+        when=_BY_THE_CONTROLLER,
+        rules=(
+            Rule(
+                f"request.namespace in {[keys.SYSTEM_NAMESPACE, keys.GATEWAY_NAMESPACE]} || "
+                f"{_is_a_previews('namespaceObject')}",
+                "namespace is not a preview's, and the controller writes in no other; leave the field out",
+            ),
+        ),
+    ),
+    # Whatever the kind. What the cluster's own controllers write of it is theirs.
+    Policy(
+        name="kubepreview-objects",
+        resources=_EVERYTHING,
+        operations=("CREATE", "UPDATE"),
+        when=_BY_THE_DEPLOYER,
+        rules=(
+            # Claims are protected by admission itself, before this is asked.
+            Rule(
+                _only_the_old("finalizers", "each == 'kubernetes.io/pvc-protection'"),
+                "metadata.finalizers is set, and nothing of a preview outlives it; leave the field out",
+            ),
+            Rule(
+                _only_the_old("ownerReferences"),
+                "metadata.ownerReferences is set, and what a pull request brings has no owner; "
+                "leave the field out",
+            ),
+            *_ASKING,
+        ),
+    ),
 )
-
-
-def admission_policies() -> tuple[Object, ...]:
-    """Each policy with its binding, ready to be applied."""
-    return tuple(obj for policy in POLICIES for obj in (_policy(policy), _binding(policy)))
-
-
-def _kind(policy: Policy) -> str:
-    return "MutatingAdmissionPolicy" if policy.puts_in else "ValidatingAdmissionPolicy"
-
-
-def _policy(policy: Policy) -> Object:
-    spec: Object = {"failurePolicy": "Fail", "matchConstraints": _match(policy)}
-    if policy.when:
-        spec["matchConditions"] = [{"name": "unset", "expression": policy.when}]
-    if policy.puts_in:
-        spec["reinvocationPolicy"] = "Never"
-        spec["mutations"] = [
-            {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": policy.puts_in}}
-        ]
-    else:
-        spec["validations"] = [
-            {"expression": rule.holds, "message": rule.message, "reason": "Forbidden"}
-            for rule in policy.rules
-        ]
-    return {
-        "apiVersion": API_VERSION,
-        "kind": _kind(policy),
-        "metadata": {"name": policy.name},
-        "spec": spec,
-    }
-
-
-def _match(policy: Policy) -> Object:
-    return {
-        "namespaceSelector": {"matchLabels": dict(policy.namespaces)},
-        "resourceRules": [
-            {
-                "apiGroups": [""],
-                "apiVersions": ["v1"],
-                "resources": [policy.resource],
-                "operations": list(policy.operations),
-            }
-        ],
-    }
-
-
-def _binding(policy: Policy) -> Object:
-    spec: Object = {"policyName": policy.name}
-    if not policy.puts_in:
-        spec["validationActions"] = ["Deny"]
-    return {
-        "apiVersion": API_VERSION,
-        "kind": f"{_kind(policy)}Binding",
-        "metadata": {"name": policy.name},
-        "spec": spec,
-    }

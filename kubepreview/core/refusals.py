@@ -10,6 +10,10 @@ from kubepreview.core.wire import Object
 
 # The rule that spoke, by words only it uses in the apiserver's message, and what the author can do.
 _CURES: Final = (
+    (
+        "cannot patch resource",
+        "remove the object; a preview holds workloads and what they read, and no rights",
+    ),
     ("exceeded quota", "lower what it asks for, or have the project's quota raised"),
     ("violates PodSecurity", "remove the field; the project's podProfile says what pods may have"),
     ("when `hostUsers` is false", "leave the field out; every pod has a user namespace of its own"),
@@ -21,6 +25,7 @@ _CURES: Final = (
     ("field is immutable", "give the object another name, or keep the field as it was"),
     ("Invalid value", "correct the field"),
     ("Required value", "add the field"),
+    (": Forbidden: ", "leave the field out"),
 )
 # Workloads whose controllers tell in Events alone that their pods are refused, so that waiting for one of
 # their pods would never end with a reason.

@@ -15,6 +15,7 @@ from kubepreview.render import (
     namespaces,
     order,
     routes,
+    staging_only,
     texts,
     tidy,
 )
@@ -46,6 +47,7 @@ async def render(request: Request, *, resolve: Resolve | None = None) -> Rendere
     renamings = texts.of_host(request.baseline_host, request.host) + texts.of_services(manifests, ours)
     manifests = account.take(tidy.tidy(manifests))
     manifests = account.take(namespaces.removed(manifests, ours))
+    manifests = account.take(staging_only.left_out(manifests))
     account.problems += duplicates(manifests)
     if not request.keep_daemon_sets:
         manifests = account.take(daemonsets.as_deployments(manifests))

@@ -17,7 +17,7 @@ import yaml
 
 from kubepreview import __version__
 from kubepreview.cli.output import as_yaml
-from kubepreview.core import installation, keys, kinds, own_objects
+from kubepreview.core import installation, keys, kinds, own_objects, policies
 from kubepreview.core.wire import Object
 
 OBJECTS = installation.objects()
@@ -157,11 +157,14 @@ def test_previews_never_displace_others() -> None:
 
 
 def test_an_older_cluster_gets_everything_but_the_mutations() -> None:
-    """Where MutatingAdmissionPolicies are not served, what validates is installed all the same."""
+    """Where nothing is put into pods, what validates is installed all the same; but what nobody writes."""
     fewer = installation.without_mutation(OBJECTS)
 
-    left_out = {obj["kind"] for obj in OBJECTS if obj not in fewer}
-    assert left_out == {"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"}
+    left_out = [obj for obj in OBJECTS if obj not in fewer]
+    mutating = {"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"}
+    assert {obj["kind"] for obj in left_out} >= mutating
+    validating = {obj["metadata"]["name"] for obj in left_out if obj["kind"] not in mutating}
+    assert validating == {policies.EMPTY_DIRS}
 
 
 @pytest.mark.parametrize("name", [*_FILES, "kustomization.yaml"])

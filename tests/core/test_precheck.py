@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kubepreview.core.precheck import Limits, check
+from kubepreview.core.podcheck import Limits
+from kubepreview.core.precheck import check
 from kubepreview.core.wire import Object
 from tests.core.examples import IMAGE, config_map, deployment, service
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kubepreview import errors
+from kubepreview.core import foreign, kinds, policies
 from kubepreview.errors import KubepreviewError
 from tests.house.tree import ROOT
 
@@ -48,13 +49,71 @@ difference, otherwise the figure itself.
 _LATEST = ROOT / "benchmarks" / "latest.json"
 
 
+_POLICIES = """\
+# What the apiserver requires of a preview
+
+Admission policies, written by `kubepreview install` and evaluated inside the apiserver, in the namespaces of
+previews and nowhere else. They hold for whoever writes; those of `kubepreview-objects` for what a pull
+request brings, whose author is told the words on the right.
+
+| policy | of | what is refused, and what to do |
+| --- | --- | --- |
+{rules}
+
+What is put in where the author has not said it:
+
+| policy | of | where | is put in |
+| --- | --- | --- | --- |
+{mutations}
+
+## What other controllers obey
+
+An annotation or a label whose key is of one of these domains, or below, is refused; `kubepreview up` leaves
+it out and says so.
+
+| domain | whoever obeys it |
+| --- | --- |
+{obeyed}
+
+*Written by `make goldens` from `kubepreview/core/policies.py` and `kubepreview/core/foreign.py`.*
+"""
+
+
 def pages() -> Mapping[str, str]:
     """The text of each page, by the name of its file."""
     errors_rows = (f"| {kind.exit_code} | `{kind.__name__}` | {_what(kind)} |" for kind in _leaves())
     return {
+        "policies.md": _policies(),
         "errors.md": _ERRORS.format(rows="\n".join(errors_rows)),
         "benchmarks.md": _BENCHMARKS.format(rows="\n".join(map(_measured, json.loads(_LATEST.read_text())))),
     }
+
+
+def _policies() -> str:
+    rules = (
+        f"| `{policy.name}` | {_resources(policy)} | {rule.message} |"
+        for policy in policies.POLICIES
+        for rule in policy.rules
+    )
+    mutations = (
+        f"| `{policy.name}` | {_resources(policy)} | {_code(policy.when)} | {_code(policy.puts_in)} |"
+        for policy in policies.POLICIES
+        if policy.puts_in
+    )
+    obeyed = (f"| `{domain}` | {does} |" for domain, does in foreign.OBEYED)
+    rows = (mutations, rules, obeyed)
+    written = dict(zip(("mutations", "rules", "obeyed"), map("\n".join, rows), strict=True))
+    return _POLICIES.format(**written)
+
+
+def _resources(policy: policies.Policy) -> str:
+    if len(policy.resources) == len(kinds.ALLOWED):
+        return "everything"
+    return ", ".join(plural for _, plural in policy.resources)
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("|", "\\|") + "`"
 
 
 def _measured(result: Mapping[str, Any]) -> str:

@@ -178,6 +178,8 @@ class ControlPlane:
             f"--tls-private-key-file={self.root / 'apiserver.key'}",
             f"--client-ca-file={self.root / 'ca.crt'}",
             "--authorization-mode=RBAC",
+            # As on most clusters: what keeps a preview's pods from it is Pod Security.
+            "--allow-privileged=true",
             # Nobody here makes the service account `default` of a namespace, and nobody runs its pods.
             "--disable-admission-plugins=ServiceAccount",
             "--endpoint-reconciler-type=none",

@@ -15,7 +15,7 @@ _CORPUS = Path(__file__).parent / "corpus"
 _CASES = {
     "emojivoto": (10, Entry("web-svc", 80)),
     "go-httpbin": (2, Entry("httpbin", 80)),
-    "hello-app-redis": (6, Entry("redis-cluster", 6379)),
+    "hello-app-redis": (5, Entry("redis-cluster", 6379)),
     "hello-app-tls": (2, Entry("helloweb-backend", 443)),
     "hello-kubernetes": (3, Entry("hello-kubernetes-demo", 80)),
     "helm-hello-world": (3, Entry("demo-hello-world", 80)),

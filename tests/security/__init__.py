@@ -1,0 +1,1 @@
+"""What a hostile pull request may try, against a real apiserver with the product's walls."""
