@@ -130,7 +130,8 @@ def test_a_pod_of_a_preview_has_no_token_and_its_own_user_namespace(installed: R
     }
     apply(installed, namespace("t-userns", **USERNS))
     apply(installed, account)
-    wanted = pod("tokenless", "kubepreview.local/none:0", serviceAccountName="own", **_PAUSE)
+    by_digest = f"kubepreview.local/none@sha256:{'0' * 64}"
+    wanted = pod("tokenless", by_digest, serviceAccountName="own", **_PAUSE)
     wanted["metadata"]["namespace"] = "t-userns"
 
     apply(installed, wanted)
