@@ -58,7 +58,7 @@ test-faults: programs ## Kill the controller at each of its requests, a thousand
 		tests/cli/test_interleavings.py tests/controller/test_events.py
 
 test-security: programs ## Try what a hostile pull request would, against a real apiserver (in `make test`, too).
-	@$(BIN)/pytest tests/security
+	@KUBEPREVIEW_WRITE_FIGURES=1 $(BIN)/pytest tests/security
 
 test-pure: environment ## Run the tests that need nothing but Python.
 	@$(BIN)/pytest --exitfirst --quiet tests/core

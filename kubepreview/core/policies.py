@@ -16,6 +16,7 @@ from kubepreview.core import foreign, keys, kinds
 
 _PREVIEWS: Final = {keys.MANAGED: "true"}
 _USERNS_PREVIEWS: Final = {**_PREVIEWS, keys.POD_PROFILE: "userns"}
+_RESTRICTED_PREVIEWS: Final = {**_PREVIEWS, keys.POD_PROFILE: "restricted"}
 
 # A preview's pods end soon: a close waits for them, and so does whoever drains a node.
 MOST_GRACE_S: Final = 60
@@ -60,6 +61,17 @@ def _is_a_previews(namespace: str) -> str:
     return (
         f"({namespace}.metadata.?labels[?'{keys.MANAGED}'].orValue('') == 'true' && "
         f"{namespace}.metadata.?annotations[?'{keys.PREVIEW_UID}'].orValue('') != '')"
+    )
+
+
+def _hardened(containers: str) -> str:
+    """What Pod Security `restricted` asks of each of these containers, where its author has not said it."""
+    return (
+        f"object.spec.?{containers}.orValue([]).map(each, Object.spec.{containers}{{name: each.name, "
+        f"securityContext: Object.spec.{containers}.securityContext{{"
+        "allowPrivilegeEscalation: each.?securityContext.?allowPrivilegeEscalation.orValue(false), "
+        f"capabilities: Object.spec.{containers}.securityContext.capabilities{{"
+        "drop: each.?securityContext.?capabilities.?drop.orValue(['ALL'])}}})"
     )
 
 
@@ -139,6 +151,24 @@ POLICIES: Final = (
         namespaces=_USERNS_PREVIEWS,
         when="!has(object.spec.hostUsers)",
         puts_in="Object{spec: Object.spec{hostUsers: false}}",
+    ),
+    Policy(
+        name="kubepreview-seccomp",
+        resources=_PODS,
+        when="!has(object.spec.securityContext) || !has(object.spec.securityContext.seccompProfile)",
+        puts_in="Object{spec: Object.spec{securityContext: Object.spec.securityContext{seccompProfile: "
+        'Object.spec.securityContext.seccompProfile{type: "RuntimeDefault"}}}}',
+    ),
+    # Whether an image runs as root only its author knows; the rest of what `restricted` asks is the same
+    # for everybody.
+    Policy(
+        name="kubepreview-restricted-pods",
+        resources=_PODS,
+        namespaces=_RESTRICTED_PREVIEWS,
+        when=f"{_CONTAINERS}.exists(each, !has(each.securityContext) || "
+        "!has(each.securityContext.allowPrivilegeEscalation) || !has(each.securityContext.capabilities))",
+        puts_in=f"Object{{spec: Object.spec{{containers: {_hardened('containers')}, "
+        f"initContainers: {_hardened('initContainers')}}}}}",
     ),
     # Otherwise the disk of the node is the limit.
     Policy(

@@ -36,8 +36,13 @@ _OF_PODS: Final = ("violates PodSecurity", "ValidatingAdmissionPolicy")
 
 def trial_pod(workload: Object) -> Object | None:
     """A pod as this workload would make it, to be tried; None where its controller says what is refused."""
+    return pod_of(workload) if workload["kind"] in _SILENT else None
+
+
+def pod_of(workload: Object) -> Object | None:
+    """A pod as this workload would make it, with scratch volumes for its claims; None if it makes none."""
     template = pod_template(workload)
-    if template is None or workload["kind"] not in _SILENT:
+    if template is None:
         return None
     spec = as_mapping(template.get("spec"))
     claims = _mappings(as_mapping(workload.get("spec")).get("volumeClaimTemplates"))

@@ -47,7 +47,6 @@ async def render(request: Request, *, resolve: Resolve | None = None) -> Rendere
     renamings = texts.of_host(request.baseline_host, request.host) + texts.of_services(manifests, ours)
     manifests = account.take(tidy.tidy(manifests))
     manifests = account.take(namespaces.removed(manifests, ours))
-    manifests = account.take(staging_only.left_out(manifests))
     account.problems += duplicates(manifests)
     if not request.keep_daemon_sets:
         manifests = account.take(daemonsets.as_deployments(manifests))
@@ -55,6 +54,8 @@ async def render(request: Request, *, resolve: Resolve | None = None) -> Rendere
     manifests = account.take(change)
     chosen = entry.choose(request.entry, found, manifests, request.baseline_host)
     account.add(chosen.notes, chosen.problems)
+    # Not before: which Service staging publishes says which one people visit.
+    manifests = account.take(staging_only.left_out(manifests))
     manifests = account.take(texts.renamed(manifests, renamings))
     manifests = account.take(await images.pinned(manifests, references, resolve))
     manifests = order.ordered(account.take(labels.added(manifests, request.labels)))

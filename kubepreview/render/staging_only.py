@@ -15,20 +15,42 @@ from kubepreview.core.wire import Object
 from kubepreview.render.manifests import Change, Manifest
 
 _PLACING: Final = ("nodeName", "schedulerName", "tolerations")
+_NO_USE: Final = "no pod of a preview has a token to use it with"
+_USELESS: Final = {
+    "PodDisruptionBudget": "a preview does not hold up whoever drains a node",
+    "Role": _NO_USE,
+    "RoleBinding": _NO_USE,
+}
+# Of a Service that is more than an address inside of the cluster.
+_PUBLISHING: Final = frozenset(
+    {
+        *("allocateLoadBalancerNodePorts", "externalIPs", "externalTrafficPolicy", "healthCheckNodePort"),
+        *("loadBalancerClass", "loadBalancerIP", "loadBalancerSourceRanges", "type"),
+    }
+)
 
 
 def left_out(manifests: Iterable[Manifest]) -> Change:
     """The manifests without it."""
     kept, notes = [], []
     for manifest in manifests:
-        if manifest.object["kind"] == "PodDisruptionBudget":
-            notes.append(f"{manifest.title}: left out; a preview does not hold up whoever drains a node")
+        if why := _is_for_others(manifest.object):
+            notes.append(f"{manifest.title}: left out; {why}")
             continue
         obj, gone = _without(manifest.object)
         kept.append(Manifest(object=obj, where=manifest.where))
         if gone:
             notes.append(f"{manifest.title}: left out what is not for a preview: {', '.join(gone)}")
     return Change(tuple(kept), tuple(notes))
+
+
+def _is_for_others(obj: Object) -> str:
+    """Why the whole object is of no use to a preview; empty if it is."""
+    if why := _USELESS.get(obj["kind"]):
+        return why
+    if foreign.obeyed([obj["apiVersion"]]):
+        return "a pull request asks nothing of other controllers"
+    return ""
 
 
 def _without(obj: Object) -> tuple[Object, list[str]]:
@@ -40,6 +62,11 @@ def _without(obj: Object) -> tuple[Object, list[str]]:
     if kind.kind == "Pod":
         spec, more = _pod_spec(as_mapping(obj.get("spec")))
         return {**obj, "spec": spec}, gone + more
+    if kind.kind == "Service":
+        spec, more = _service_spec(as_mapping(obj.get("spec")))
+        return {**obj, "spec": spec} if more else obj, gone + more
+    if kind.kind == "ServiceAccount" and obj.pop("automountServiceAccountToken", False):
+        return obj, [*gone, "automountServiceAccountToken"]
     if kinds.pod_template(obj) is None:
         return obj, gone
     found: list[str] = []
@@ -72,9 +99,27 @@ def _metadata(metadata: Object) -> tuple[Object, list[str]]:
     return kept, gone
 
 
+def _service_spec(spec: Object) -> tuple[Object, list[str]]:
+    """As one that answers inside of the cluster; an ExternalName is none, and stays to be refused."""
+    if spec.get("type", "ClusterIP") not in ("NodePort", "LoadBalancer"):
+        return spec, []
+    kept = {name: value for name, value in spec.items() if name not in _PUBLISHING}
+    ports = kept.get("ports")
+    if isinstance(ports, list):
+        kept["ports"] = [
+            {name: value for name, value in port.items() if name != "nodePort"}
+            if isinstance(port, dict)
+            else port
+            for port in ports
+        ]
+    return kept, [f"type {spec['type']}"]
+
+
 def _pod_spec(spec: Object) -> tuple[Object, list[str]]:
     kept = {name: value for name, value in spec.items() if not (name in _PLACING and value)}
     gone = [name for name in _PLACING if name not in kept and spec.get(name)]
+    if kept.pop("automountServiceAccountToken", False):
+        gone.append("automountServiceAccountToken")
     if _is_long(kept.get("terminationGracePeriodSeconds")):
         del kept["terminationGracePeriodSeconds"]
         gone.append("terminationGracePeriodSeconds")

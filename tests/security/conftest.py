@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import datetime as dt
+import os
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from msgspec import Struct
@@ -16,13 +18,23 @@ from kubepreview.kube.resources import RESOURCE_QUOTAS
 from tests.core.examples import preview, project
 from tests.kube.conftest import apiserver
 from tests.kube.controlplane import ControlPlane
+from tests.security.figures import PAGE, Figures, published
 from tests.security.hostile import OPERATORS
 
 __all__ = ["apiserver"]
 
+_WRITES = os.environ.get("KUBEPREVIEW_WRITE_FIGURES") == "1"  # noqa: TID251 — a switch of the tests
 PREFIX = "registry.example.com/acme/"
 _PROJECT = project(imagePrefixes=[PREFIX]).spec
 SPACE = names.namespace_name(_PROJECT, 7)
+# Of a project that takes images from anywhere, and has room for the largest application.
+_ROOM = {"cpu": "64", "memory": "64Gi", "ephemeralStorage": "64Gi", "storage": "500Gi", "pods": 50}
+_OPEN = project(imagePrefixes=[], namespacePattern="open-pr-{number}", quota=_ROOM).spec
+ANYWHERE = names.namespace_name(_OPEN, 7)
+_STRICT = project(
+    imagePrefixes=[], namespacePattern="strict-pr-{number}", quota=_ROOM, podProfile="restricted"
+).spec
+STRICT = names.namespace_name(_STRICT, 7)
 
 
 class Walls(Struct, frozen=True):
@@ -30,6 +42,18 @@ class Walls(Struct, frozen=True):
 
     plane: ControlPlane
     space: str
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
+    """What the tests count; when all of it was counted, and nothing failed, it is compared or written."""
+    counted = Figures()
+    yield counted
+    if request.session.testsfailed or not counted.is_whole:
+        return
+    if _WRITES:
+        PAGE.write_text(counted.page(dt.datetime.now(dt.UTC)))  # noqa: TID251 — an entry point
+    assert counted.rows() == published(), "run `make test-security`, and read what has changed"
 
 
 @pytest.fixture(scope="session")
@@ -48,10 +72,10 @@ async def _build(plane: ControlPlane) -> None:
         await installing.wait_until_established(client, kinds)
         await installing.apply_all(client, [obj for obj in everything if obj not in kinds])
         await installing.wait_until_policies_act(client, mutates=True)
-        of = preview()
-        await client.apply(guardrails.namespace(_PROJECT, of), manager=keys.MANAGER)
-        await installing.apply_all(client, guardrails.guardrails(_PROJECT, of))
-        await _count(client)
+        for spec in (_PROJECT, _OPEN, _STRICT):
+            await client.apply(guardrails.namespace(spec, preview()), manager=keys.MANAGER)
+            await installing.apply_all(client, guardrails.guardrails(spec, preview()))
+            await _count(client, names.namespace_name(spec, 7))
         operators = [_definition(*each) for each in OPERATORS]
         await installing.apply_all(client, operators)
         await installing.wait_until_established(client, operators)
@@ -86,12 +110,12 @@ def _definition(api_version: str, kind: str) -> Object:
     }
 
 
-async def _count(client: Client) -> None:
+async def _count(client: Client, space: str) -> None:
     """As the cluster's own controller would: a quota that was never counted refuses everything."""
-    quota = await client.get(RESOURCE_QUOTAS, keys.GUARD, SPACE)
+    quota = await client.get(RESOURCE_QUOTAS, keys.GUARD, space)
     hard = quota["spec"]["hard"]
     counted = {"status": {"hard": hard, "used": dict.fromkeys(hard, "0")}}
-    await client.patch(RESOURCE_QUOTAS, keys.GUARD, counted, SPACE, subresource="status")
+    await client.patch(RESOURCE_QUOTAS, keys.GUARD, counted, space, subresource="status")
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from kubepreview.core import keys, kinds
 from kubepreview.core.podcheck import Limits
 from kubepreview.core.precheck import check
 from kubepreview.core.refusals import with_cure
 from kubepreview.core.wire import Object
 from kubepreview.kube.client import Client
-from kubepreview.kube.errors import Forbidden, Invalid
+from tests.security.apiserver import refusal
 from tests.security.conftest import PREFIX, SPACE
+from tests.security.figures import Figures
 from tests.security.hostile import Hostile, benign, corpus
 
 _CORPUS: Mapping[str, Sequence[Hostile]] = {
@@ -34,13 +34,15 @@ def test_the_corpus_is_large() -> None:
 
 
 @pytest.mark.parametrize("attack", _CORPUS)
-def test_the_early_check_alone_refuses(attack: str) -> None:
+def test_the_early_check_alone_refuses(attack: str, figures: Figures) -> None:
     """It names the object, the field, the rule and the cure."""
     for hostile in _CORPUS[attack]:
         obj = hostile.object
         problems = check([obj], _LIMITS)
 
         named = [problem for problem in problems if hostile.field in problem.where]
+        figures.early += bool(problems)
+        figures.explained += bool(named) and all(each.what and each.cure for each in problems)
         assert named, f"{attack} in a {obj['kind']} is not seen: {problems}"
         for problem in problems:
             assert problem.where.startswith(f"{obj['kind']}/{obj['metadata']['name']}: "), problem
@@ -49,50 +51,20 @@ def test_the_early_check_alone_refuses(attack: str) -> None:
 
 
 @pytest.mark.parametrize("attack", _CORPUS)
-async def test_the_apiserver_alone_refuses(attack: str, deployer: Client, admin: Client) -> None:
+async def test_the_apiserver_alone_refuses(attack: str, admin: Client, figures: Figures) -> None:
     """When it is sent, or when the pods would be made that it asks for; and something mends it."""
+    figures.hostile.add(attack)
     for hostile in _CORPUS[attack]:
-        words = await _refusal(hostile.object, deployer, admin)
+        words = await refusal(hostile.object, admin)
+        figures.tried += 1
+        figures.refused += bool(words)
 
         assert words, f"{attack} in a {hostile.object['kind']} is taken"
         assert " → " in with_cure(words) or "; " in words, words
 
 
 @pytest.mark.parametrize("obj", _BENIGN)
-async def test_what_is_ordinary_is_taken(obj: Object, deployer: Client, admin: Client) -> None:
+async def test_what_is_ordinary_is_taken(obj: Object, admin: Client) -> None:
     """What the hostile ones are made of: a wall that refuses everything would prove nothing."""
     assert check([obj], _LIMITS) == []
-    assert await _refusal(obj, deployer, admin) == ""
-
-
-async def _refusal(obj: Object, deployer: Client, admin: Client) -> str:
-    """What the apiserver says of an object of the pull request, or of the pods it makes; empty for a yes."""
-    placed = {**obj, "metadata": {**obj["metadata"], "namespace": SPACE}}
-    said = await _said(deployer, placed)
-    template = kinds.pod_template(obj)
-    if said or template is None or obj["kind"] == "Pod":
-        return said
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {**template["metadata"], "name": "made", "namespace": SPACE},
-        "spec": template["spec"],
-    }
-    # By one of the cluster's own controllers, who may make pods everywhere.
-    return await _said(admin, pod)
-
-
-async def _said(client: Client, obj: Object) -> str:
-    try:
-        await client.apply(_completed(obj), manager=keys.MANAGER, dry_run=True)
-    except (Forbidden, Invalid) as refusal:
-        return refusal.message
-    return ""
-
-
-def _completed(obj: Object) -> Object:
-    """With what the controller, and the admission of accounts, put into every pod whose author has not."""
-    if obj["kind"] != "Pod":
-        return obj
-    put_in = {"priorityClassName": keys.PRIORITY_CLASS, "serviceAccountName": "default"}
-    return {**obj, "spec": {**put_in, **obj["spec"]}}
+    assert await refusal(obj, admin) == ""

@@ -13,6 +13,7 @@ from kubepreview.kube.client import Client
 from kubepreview.kube.errors import Forbidden, Invalid
 from kubepreview.kube.resources import NAMESPACES
 from tests.security.conftest import SPACE
+from tests.security.figures import Figures
 
 _CONTROLLER: Final = f"system:serviceaccount:{keys.SYSTEM_NAMESPACE}:{keys.CONTROLLER}"
 # With the name of a preview's; with its label and no UID; with the UID and another label.
@@ -68,7 +69,9 @@ async def test_the_controller_writes_where_previews_are(controller: Client) -> N
     assert not await _is_refused(controller, new)
 
 
-async def test_the_controller_reaches_nothing_else(controller: Client, admin: Client) -> None:
+async def test_the_controller_reaches_nothing_else(
+    controller: Client, admin: Client, figures: Figures
+) -> None:
     """Fifty attempts and more: guards elsewhere, and namespaces that are ended, adopted, or made bare."""
     taken, attempts = [], 0
     marks = {"labels": {keys.MANAGED: "true"}, "annotations": {keys.PREVIEW_UID: "1-2-3"}}
@@ -87,6 +90,7 @@ async def test_the_controller_reaches_nothing_else(controller: Client, admin: Cl
         with pytest.raises(Forbidden):
             await controller.delete(NAMESPACES, name)
 
+    figures.attempts, figures.reached = attempts, len(taken)
     assert taken == []
     assert attempts >= 50
     there = {obj["metadata"]["name"] for obj in await admin.list(NAMESPACES)}

@@ -17,6 +17,7 @@ from kubepreview.kube.client import Client
 from kubepreview.kube.resources import Resource
 from tests.house.tree import ROOT
 from tests.security.conftest import SPACE
+from tests.security.figures import Figures
 
 _PAGE: Final = ROOT / "docs" / "reference" / "rights.md"
 _REWRITE = os.environ.get("KUBEPREVIEW_REWRITE_GOLDENS") == "1"  # noqa: TID251 - the switch of the goldens
@@ -111,7 +112,7 @@ async def _allowed(client: Client, pairs: Iterable[Pair], namespace: str) -> set
 
 @pytest.mark.timeout(300)
 async def test_the_account_of_a_preview_may_do_what_is_published_and_nothing_else(
-    deployer: Client, admin: Client
+    deployer: Client, admin: Client, figures: Figures
 ) -> None:
     """In its own namespace; and in all others nothing but what every account may."""
     resources = await _served(admin) | _UNSERVED
@@ -130,6 +131,7 @@ async def test_the_account_of_a_preview_may_do_what_is_published_and_nothing_els
     )
     if _REWRITE:
         _PAGE.write_text(page)
+    figures.pairs, figures.extra = len(pairs), len(everywhere - everybodys)
     assert page == _PAGE.read_text()
 
 
