@@ -94,3 +94,48 @@ def test_a_disruption_budget_is_left_out() -> None:
     assert change.notes == (
         "PodDisruptionBudget/web: left out; a preview does not hold up whoever drains a node",
     )
+
+
+@pytest.mark.parametrize("published", ["NodePort", "LoadBalancer"])
+def test_a_published_service_answers_inside_of_the_cluster(published: str) -> None:
+    """Its ports and what it selects stay; what publishes it does not."""
+    obj = service()
+    spec = {**obj["spec"], "ports": [{"port": 80, "nodePort": 30080}], "type": published}
+    obj["spec"] = spec | {"externalTrafficPolicy": "Local", "loadBalancerIP": "10.0.0.1"}
+    found, notes = _done(obj)
+
+    assert found["spec"] == {"selector": {"app": "web"}, "ports": [{"port": 80}]}
+    assert notes == (f"Service/web: left out what is not for a preview: type {published}",)
+
+
+def test_a_service_that_leads_elsewhere_stays_to_be_refused() -> None:
+    """An ExternalName is no address inside of the cluster, whatever is left out of it."""
+    obj = service()
+    obj["spec"] = {"type": "ExternalName", "externalName": "staging.example.com"}
+
+    assert _done(obj) == (obj, ())
+    assert check([obj], Limits(namespace="p"))
+
+
+def test_no_account_and_no_pod_offers_a_token() -> None:
+    """Nor are there rights that nobody could use."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "web"}}
+    found, notes = _done({**account, "automountServiceAccountToken": True})
+    assert (found, len(notes)) == (account, 1)
+    pod = _pod()
+    pod["spec"] = {**pod["spec"], "automountServiceAccountToken": True}
+    assert _done(pod)[0] == _pod()
+    rbac = "rbac.authorization.k8s.io/v1"
+    for kind in ("Role", "RoleBinding"):
+        obj = {"apiVersion": rbac, "kind": kind, "metadata": {"name": "web"}}
+        assert left_out([Manifest(object=obj, where="web.yaml:1")]).manifests == ()
+
+
+def test_what_another_controller_would_read_is_left_out() -> None:
+    """A kind of those whose annotations go, too; any other kind stays, and is refused with its cure."""
+    component = {"apiVersion": "dapr.io/v1alpha1", "kind": "Component", "metadata": {"name": "store"}}
+    secret = {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": {"name": "x"}}
+    change = left_out([Manifest(object=each, where="a") for each in (component, secret)])
+
+    assert [manifest.object for manifest in change.manifests] == [secret]
+    assert check([secret], Limits(namespace="p"))
