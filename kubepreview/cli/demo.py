@@ -35,7 +35,6 @@ _HOST = "rapidrar.localhost"
 _STANDIN = Program(
     package="standin",
     requirements="requirements/standin.txt",
-    dockerfile="standin/Dockerfile",
     tag="github-standin:demo",
 )
 _FOLLOWS_S = 10

@@ -47,18 +47,16 @@ def build_and_push(recipe: Recipe, registry: str, cache: Path) -> str:
 
 
 class Program(Struct, frozen=True, kw_only=True):
-    """One that stands in this source tree. `package`: its folder; the others are files of the tree, too."""
+    """One that stands in this source tree: its folder, and the file that locks the packages it needs."""
 
     package: str
     requirements: str
-    dockerfile: str
     tag: str
 
 
 CONTROLLER = Program(
     package="kubepreview",
     requirements="requirements/controller.txt",
-    dockerfile="deploy/Dockerfile",
     tag=f"kubepreview/controller:v{kubepreview.__version__}",
 )
 
@@ -73,7 +71,12 @@ def build_program(program: Program, registry: str, cache: Path) -> str:
         shutil.copytree(source / program.package, package, ignore=shutil.ignore_patterns("__pycache__"))
         wheels = imagebuild.unpacked_wheels(source / program.requirements, cache)
         shutil.copytree(wheels, context / "build" / "site")
-        recipe = Recipe(folder=context, dockerfile=source / program.dockerfile, tag=program.tag, arguments={})
+        recipe = Recipe(
+            folder=context,
+            dockerfile=source / "deploy" / "Dockerfile",
+            tag=program.tag,
+            arguments={"PACKAGE": program.package},
+        )
         return build_and_push(recipe, registry, cache)
 
 
