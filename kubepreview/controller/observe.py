@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from kubepreview.core import guardrails, keys, kinds
+from kubepreview.core import canaries, guardrails, keys, kinds
 from kubepreview.core.model import ObjectRef, Preview
 from kubepreview.core.observed import Gate, Observed
 from kubepreview.core.wire import Object
 from kubepreview.kube.client import Client
-from kubepreview.kube.errors import Forbidden
+from kubepreview.kube.errors import Forbidden, Invalid
 from kubepreview.kube.resources import (
     DEPLOYMENTS,
     INGRESSES,
@@ -71,8 +71,10 @@ async def observe(
     if namespace is None:
         # What was read of it all the same is of one that has just gone.
         return Observed(gate=gate.result())
+    is_first = found == [] and bool(resources)
     return Observed(
         namespace=namespace,
+        unenforced=await _unenforced(cluster, namespace) if is_first else "",
         guardrails=_by_ref(obj for task in guards for obj in task.result()),
         deployer_answers=found is not None,
         objects=_by_ref(found or ()),
@@ -165,6 +167,25 @@ async def _as_deployer(cluster: Client, space: str, resources: Iterable[Resource
     except Forbidden:
         return None
     return [obj for objects in found for obj in objects]
+
+
+async def _unenforced(cluster: Client, namespace: Object) -> str:
+    """The first policy that lets its canary pass; empty when every one of them is refused."""
+    space, asked = namespace["metadata"]["name"], canaries.of(namespace)
+    deployer = cluster.impersonating(keys.deployer_user(space))
+
+    async def is_taken(canary: Object) -> bool:
+        obj = {**canary, "metadata": {**canary["metadata"], "namespace": space}}
+        try:
+            await deployer.apply(
+                obj, manager=keys.MANAGER, dry_run=True, resource=resource_of(kinds.ref_of(obj))
+            )
+        except (Forbidden, Invalid):
+            return False
+        return True
+
+    taken = await together(is_taken(canary) for canary in asked.values())
+    return next((name for name, passed in zip(asked, taken, strict=True) if passed), "")
 
 
 def _by_ref(objects: Iterable[Object]) -> dict[ObjectRef, Object]:

@@ -62,6 +62,8 @@ class Observed(Struct, frozen=True, kw_only=True):
     guardrails: Mapping[ObjectRef, Object] = field(default_factory=dict)
     # The apiserver answered a list under the deployer's identity: its Role is in force.
     deployer_answers: bool = False
+    # The first policy that let its canary pass; asked where nothing of the pull request is yet.
+    unenforced: str = ""
     objects: Mapping[ObjectRef, Object] = field(default_factory=dict)
     replica_sets: tuple[Object, ...] = ()
     pods: tuple[Object, ...] = ()

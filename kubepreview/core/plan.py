@@ -107,7 +107,9 @@ def guard_not_in_force(observed: Observed) -> str:
         # The quota admits nothing, or too much, until its controller has counted once.
         if ref.kind == "ResourceQuota" and guard.get("status", {}).get("hard") != guard["spec"]["hard"]:
             return "ResourceQuota to be counted by the cluster"
-    return "" if observed.deployer_answers else "the deployer's Role to be in force"
+    if not observed.deployer_answers:
+        return "the deployer's Role to be in force"
+    return f"admission policy {observed.unenforced} to be in force" if observed.unenforced else ""
 
 
 def _plan_objects(wanted: Wanted, observed: Observed, record: Record) -> tuple[Action, ...]:

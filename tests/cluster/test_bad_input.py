@@ -98,6 +98,7 @@ def _named(api_version: str, kind: str, **rest: Any) -> Object:
 
 
 _HOST_PATH = [{"name": "node", "hostPath": {"path": "/"}}]
+_TOKEN = [{"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}]
 _APPLIED = (conditions.APPLIED, "Refused")
 _NOT_ACCEPTED = (conditions.ACCEPTED, "KindNotAllowed")
 _NO_PODS = (conditions.AVAILABLE, "PodsRefused")
@@ -143,10 +144,10 @@ CASES: Mapping[str, Case] = {
     ),
     "a token of the cluster": Case(
         number=25,
-        brings=lambda image: _deployment(image, {"automountServiceAccountToken": True}),
-        early=("Deployment/web: spec.template.spec.automountServiceAccountToken: ", "leave the field out"),
+        brings=lambda image: _deployment(image, {"volumes": _TOKEN}),
+        early=("Deployment/web: spec.template.spec.volumes[0].projected: ", "remove the serviceAccountToken"),
         said=_NO_PODS,
-        words=("Deployment/web: ", "spec.automountServiceAccountToken is true", "leave the field out"),
+        words=("Deployment/web: ", "spec.volumes has a projected source other than", "remove the volume"),
     ),
     "a privileged StatefulSet": Case(
         number=33,
@@ -158,12 +159,12 @@ CASES: Mapping[str, Case] = {
         said=_APPLIED,
         words=("StatefulSet/db: ", 'violates PodSecurity "baseline', "privileged", "→ remove the field"),
     ),
-    "a NodePort Service": Case(
+    "a Service with an address of its own": Case(
         number=26,
-        brings=lambda _: [_service(type="NodePort")],
-        early=("Service/web: spec.type: ", "is NodePort", "leave the field out"),
+        brings=lambda _: [_service(externalIPs=["192.0.2.1"])],
+        early=("Service/web: spec.externalIPs: ", "leave the field out"),
         said=_APPLIED,
-        words=("Service/web: ", "spec.type is not ClusterIP", "leave the field out"),
+        words=("Service/web: ", "spec.externalIPs is set", "leave the field out"),
     ),
     "a field that is not": Case(
         number=27,

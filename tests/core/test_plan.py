@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -81,17 +82,18 @@ def test_the_order_is_namespace_guardrails_objects_route() -> None:
     ("broken", "waits_for"),
     [
         ({"deployer_answers": False}, "the deployer's Role to be in force"),
+        ({"unenforced": "kubepreview-pods"}, "admission policy kubepreview-pods to be in force"),
         ({"quota": {}}, "ResourceQuota to be counted by the cluster"),
     ],
 )
 def test_nothing_is_applied_before_the_guardrails_are_in_force(
-    broken: dict[str, object], waits_for: str
+    broken: dict[str, Any], waits_for: str
 ) -> None:
     """A guard that was written but is not enforced yet is waited for."""
     wanted, world = asked(), World()
     world.do((ApplyNamespace(wanted.namespace), ApplyGuardrails(wanted.guardrails)))
-    if "deployer_answers" in broken:
-        seen = replace(world.seen, deployer_answers=False)
+    if "quota" not in broken:
+        seen = replace(world.seen, **broken)
     else:
         for guard in world.seen.guardrails.values():
             guard.pop("status", None)

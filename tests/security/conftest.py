@@ -25,8 +25,8 @@ __all__ = ["apiserver"]
 
 _WRITES = os.environ.get("KUBEPREVIEW_WRITE_FIGURES") == "1"  # noqa: TID251 — a switch of the tests
 PREFIX = "registry.example.com/acme/"
-_PROJECT = project(imagePrefixes=[PREFIX]).spec
-SPACE = names.namespace_name(_PROJECT, 7)
+PROJECT = project(imagePrefixes=[PREFIX]).spec
+SPACE = names.namespace_name(PROJECT, 7)
 # Of a project that takes images from anywhere, and has room for the largest application.
 _ROOM = {"cpu": "64", "memory": "64Gi", "ephemeralStorage": "64Gi", "storage": "500Gi", "pods": 50}
 _OPEN = project(imagePrefixes=[], namespacePattern="open-pr-{number}", quota=_ROOM).spec
@@ -72,7 +72,7 @@ async def _build(plane: ControlPlane) -> None:
         await installing.wait_until_established(client, kinds)
         await installing.apply_all(client, [obj for obj in everything if obj not in kinds])
         await installing.wait_until_policies_act(client, mutates=True)
-        for spec in (_PROJECT, _OPEN, _STRICT):
+        for spec in (PROJECT, _OPEN, _STRICT):
             await client.apply(guardrails.namespace(spec, preview()), manager=keys.MANAGER)
             await installing.apply_all(client, guardrails.guardrails(spec, preview()))
             await _count(client, names.namespace_name(spec, 7))
