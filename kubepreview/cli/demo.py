@@ -152,6 +152,7 @@ async def _start(story: Story, ports: Sequence[str]) -> None:
 async def _github(story: Story) -> None:
     folder = story.repository.folder.with_name("github")
     cache, registry = places.cache(story.caller.environ), story.cluster.registry
+    story.say("building its image of this source …")
     image = await asyncio.to_thread(build_program, _STANDIN, registry, cache)
     main, port = story.commits["main"].sha, story.cluster.ingress[1]
     demo_github.lay_out(folder, source_tree(), image, main, port)
