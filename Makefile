@@ -16,6 +16,8 @@ LONG := $(FAULTS)/test_etcd.py
 LIFE := tests/cluster/test_localcluster_life.py
 # A runner, an image build and an installation for each of nine jobs: beside others it would keep them from the processor.
 RUNS := tests/cluster/test_workflow_runs.py
+# Each step of a hundred lives is to be reached within a minute, which beside another node says little of us.
+KILLS := $(FAULTS)/test_kill_points.py
 # The tests that are named nowhere else below: a new folder is run without being listed.
 ROOMS = $(filter-out tests/core tests/house tests/cluster tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
 
@@ -45,10 +47,11 @@ test-cluster:
 
 test-beside:
 	@log=$$(mktemp) && trap 'cat "$$log"; rm "$$log"' EXIT && \
-	$(BIN)/pytest --durations=15 $(addprefix --ignore=,$(LONG)) $(ROOMS) $(BESIDE) >"$$log" 2>&1
+	$(BIN)/pytest --durations=15 $(addprefix --ignore=,$(LONG) $(KILLS)) $(ROOMS) $(BESIDE) >"$$log" 2>&1
 
 # Alone: whatever else begins or ends beside them would be taken for theirs.
 test-life:
+	@$(BIN)/pytest --durations=5 $(KILLS)
 	@$(BIN)/pytest --durations=5 $(RUNS)
 	@$(BIN)/pytest --durations=5 $(LIFE)
 
