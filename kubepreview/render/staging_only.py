@@ -14,7 +14,7 @@ from kubepreview.core.kinds import as_mapping
 from kubepreview.core.wire import Object
 from kubepreview.render.manifests import Change, Manifest
 
-_PLACING: Final = ("nodeName", "schedulerName", "tolerations")
+_LEFT_OUT: Final = ("nodeName", "schedulerName", "tolerations", "automountServiceAccountToken")
 _NO_USE: Final = "no pod of a preview has a token to use it with"
 _USELESS: Final = {
     "PodDisruptionBudget": "a preview does not hold up whoever drains a node",
@@ -65,7 +65,8 @@ def _without(obj: Object) -> tuple[Object, list[str]]:
     if kind.kind == "Service":
         spec, more = _service_spec(as_mapping(obj.get("spec")))
         return {**obj, "spec": spec} if more else obj, gone + more
-    if kind.kind == "ServiceAccount" and obj.pop("automountServiceAccountToken", False):
+    if kind.kind == "ServiceAccount" and obj.get("automountServiceAccountToken"):
+        del obj["automountServiceAccountToken"]
         return obj, [*gone, "automountServiceAccountToken"]
     if kinds.pod_template(obj) is None:
         return obj, gone
@@ -116,10 +117,8 @@ def _service_spec(spec: Object) -> tuple[Object, list[str]]:
 
 
 def _pod_spec(spec: Object) -> tuple[Object, list[str]]:
-    kept = {name: value for name, value in spec.items() if not (name in _PLACING and value)}
-    gone = [name for name in _PLACING if name not in kept and spec.get(name)]
-    if kept.pop("automountServiceAccountToken", False):
-        gone.append("automountServiceAccountToken")
+    gone = [name for name in _LEFT_OUT if spec.get(name)]
+    kept = {name: value for name, value in spec.items() if name not in gone}
     if _is_long(kept.get("terminationGracePeriodSeconds")):
         del kept["terminationGracePeriodSeconds"]
         gone.append("terminationGracePeriodSeconds")

@@ -125,6 +125,11 @@ def test_no_account_and_no_pod_offers_a_token() -> None:
     pod = _pod()
     pod["spec"] = {**pod["spec"], "automountServiceAccountToken": True}
     assert _done(pod)[0] == _pod()
+    # Who says so himself is believed, as not every cluster would put it in.
+    said = {"automountServiceAccountToken": False}
+    quiet = {**_pod(), "spec": {**_pod()["spec"], **said}}
+    for obj in ({**account, **said}, quiet):
+        assert _done(obj) == (obj, ())
     rbac = "rbac.authorization.k8s.io/v1"
     for kind in ("Role", "RoleBinding"):
         obj = {"apiVersion": rbac, "kind": kind, "metadata": {"name": "web"}}
