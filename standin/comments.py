@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from standin import description
 from standin.api import Asked, Operation, Reply, app_body, moment
+from standin.describe import REPO
 from standin.faults import NOT_FOUND
 from standin.world import Comment, World
-
-_REPO: Final = "/repos/{owner}/{repo}"
 
 
 def _issue(world: World, asked: Asked) -> Reply:
@@ -100,14 +99,14 @@ def _comment_body(comment: Comment) -> dict[str, Any]:
     return {**found, **facts, "user": {**found["user"], **author}}
 
 
-_ISSUE: Final = f"{_REPO}/issues/{{issue_number}}"
+_ISSUE: Final = f"{REPO}/issues/{{issue_number}}"
 _COMMENTS: Final = f"{_ISSUE}/comments"
-_COMMENT: Final = f"{_REPO}/issues/comments/{{comment_id}}"
+_COMMENT: Final = f"{REPO}/issues/comments/{{comment_id}}"
 OPERATIONS: Final = (
     Operation("GET", _ISSUE, "pull_requests:read", _issue),
     Operation("GET", _COMMENTS, "pull_requests:read", _comments),
     Operation("POST", _COMMENTS, "pull_requests:write", _say),
-    Operation("GET", f"{_REPO}/issues/comments", "pull_requests:read", _all_comments),
+    Operation("GET", f"{REPO}/issues/comments", "pull_requests:read", _all_comments),
     Operation("PATCH", _COMMENT, "pull_requests:write", _edit),
     Operation("DELETE", _COMMENT, "pull_requests:write", _unsay),
 )

@@ -7,10 +7,9 @@ from typing import Final
 
 from standin import description
 from standin.api import Asked, Operation, Reply, moment
+from standin.describe import REPO
 from standin.faults import NOT_FOUND
 from standin.world import World
-
-_REPO: Final = "/repos/{owner}/{repo}"
 
 
 def _permission(world: World, asked: Asked) -> Reply:
@@ -51,7 +50,7 @@ def _access_token(world: World, asked: Asked) -> Reply:
 
 OPERATIONS: Final = (
     Operation("GET", "/user", None, _user),
-    Operation("GET", f"{_REPO}/collaborators/{{username}}/permission", None, _permission),
-    Operation("GET", f"{_REPO}/installation", "the App itself", _installation),
+    Operation("GET", f"{REPO}/collaborators/{{username}}/permission", None, _permission),
+    Operation("GET", f"{REPO}/installation", "the App itself", _installation),
     Operation("POST", "/app/installations/{installation_id}/access_tokens", "the App itself", _access_token),
 )

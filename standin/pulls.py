@@ -7,10 +7,10 @@ from typing import Any, Final, Literal
 
 from standin import description
 from standin.api import Asked, Operation, Reply, moment
+from standin.describe import REPO
 from standin.faults import NOT_FOUND
 from standin.world import PullRequest, World
 
-_REPO: Final = "/repos/{owner}/{repo}"
 _BRANCH: Final = "refs/heads/"
 _INVALID: Final = {"documentation_url": "https://docs.github.com/rest", "status": "422"}
 
@@ -158,9 +158,9 @@ def _side(example: dict[str, Any], side: str, name: str, pull: PullRequest) -> d
     return found
 
 
-_PULLS: Final = f"{_REPO}/pulls"
+_PULLS: Final = f"{REPO}/pulls"
 _PULL: Final = f"{_PULLS}/{{pull_number}}"
-_BRANCHES: Final = f"{_REPO}/git/refs"
+_BRANCHES: Final = f"{REPO}/git/refs"
 OPERATIONS: Final = (
     Operation("GET", _PULLS, "pull_requests:read", _pulls),
     Operation("POST", _PULLS, "pull_requests:write", _propose),

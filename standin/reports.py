@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from standin import description
 from standin.api import Asked, Operation, Reply, app_body
+from standin.describe import REPO
 from standin.faults import NOT_FOUND
 from standin.world import CheckRun, Deployment, World
 
-_REPO: Final = "/repos/{owner}/{repo}"
-_RUNS: Final = f"{_REPO}/check-runs"
-_DEPLOYMENTS: Final = f"{_REPO}/deployments"
+_RUNS: Final = f"{REPO}/check-runs"
+_DEPLOYMENTS: Final = f"{REPO}/deployments"
 
 
 def _deployments(world: World, asked: Asked) -> Reply:
@@ -93,7 +93,7 @@ OPERATIONS: Final = (
     Operation("GET", _DEPLOYMENTS, "deployments:read", _deployments),
     Operation("POST", _DEPLOYMENTS, "deployments:write", _deploy),
     Operation("POST", f"{_DEPLOYMENTS}/{{deployment_id}}/statuses", "deployments:write", _tell),
-    Operation("GET", f"{_REPO}/commits/{{ref}}/check-runs", "checks:read", _runs),
+    Operation("GET", f"{REPO}/commits/{{ref}}/check-runs", "checks:read", _runs),
     Operation("POST", _RUNS, "checks:write", _run),
     Operation("PATCH", f"{_RUNS}/{{check_run_id}}", "checks:write", _rerun),
 )

@@ -140,6 +140,11 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def as_mappings(value: Any) -> list[Object]:
+    """The items of a list, each as a mapping; nothing for what is no list."""
+    return [as_mapping(item) for item in as_list(value)]
+
+
 def has_condition(obj: Object, kind: str) -> bool:
     """Whether the status of a live object says that this condition is True."""
     conditions = as_mapping(obj.get("status")).get("conditions") or ()

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 from msgspec import Struct
 
 from kubepreview.core import policies
-from kubepreview.core.kinds import as_mapping
+from kubepreview.core.kinds import as_mapping, as_mappings
 
 # Pod Security `baseline`, version 1.34.
 _CAPABILITIES: Final = frozenset(
@@ -77,7 +77,7 @@ def pod_faults(spec: Mapping[str, Any], limits: Limits) -> Iterator[Fault]:
     yield from _volume_faults(spec)
     yield from _security_faults("securityContext", as_mapping(spec.get("securityContext")))
     for list_name in _CONTAINER_LISTS:
-        for index, container in enumerate(_mappings(spec.get(list_name))):
+        for index, container in enumerate(as_mappings(spec.get(list_name))):
             for fault in _container_faults(container, limits):
                 yield fault._replace(field=f"{list_name}[{index}].{fault.field}")
 
@@ -103,7 +103,7 @@ def _ending_faults(spec: Mapping[str, Any]) -> Iterator[Fault]:
 def _affinity_faults(affinity: Mapping[str, Any]) -> Iterator[Fault]:
     for kind in ("podAffinity", "podAntiAffinity"):
         terms = as_mapping(affinity.get(kind)).values()
-        flat = [each for listed in terms for each in _mappings(listed)]
+        flat = [each for listed in terms for each in as_mappings(listed)]
         flat += [as_mapping(each.get("podAffinityTerm")) for each in flat]
         if any({"namespaces", "namespaceSelector"} & each.keys() for each in flat):
             yield Fault(
@@ -124,7 +124,7 @@ def _placing_faults(spec: Mapping[str, Any]) -> Iterator[Fault]:
             "the cluster's own scheduler places the pods of a preview",
             "leave the field out",
         )
-    for index, each in enumerate(_mappings(spec.get("tolerations"))):
+    for index, each in enumerate(as_mappings(spec.get("tolerations"))):
         if each.get("key") not in policies.TOLERATIONS:
             yield Fault(
                 f"tolerations[{index}]", "the pods of a preview run where any pod may", "leave it out"
@@ -132,7 +132,7 @@ def _placing_faults(spec: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _volume_faults(spec: Mapping[str, Any]) -> Iterator[Fault]:
-    for index, volume in enumerate(_mappings(spec.get("volumes"))):
+    for index, volume in enumerate(as_mappings(spec.get("volumes"))):
         if "hostPath" in volume:
             yield Fault(
                 f"volumes[{index}].hostPath",
@@ -145,7 +145,7 @@ def _volume_faults(spec: Mapping[str, Any]) -> Iterator[Fault]:
                 "the node itself would mount it, with its own network and rights",
                 "remove it, or use a PersistentVolumeClaim",
             )
-        for source in _mappings(as_mapping(volume.get("projected")).get("sources")):
+        for source in as_mappings(as_mapping(volume.get("projected")).get("sources")):
             for name in sorted(source.keys() - set(policies.PROJECTED)):
                 yield Fault(
                     f"volumes[{index}].projected",
@@ -156,7 +156,7 @@ def _volume_faults(spec: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _container_faults(container: Mapping[str, Any], limits: Limits) -> Iterator[Fault]:
     yield from _image_faults(container.get("image"), limits)
-    for index, port in enumerate(_mappings(container.get("ports"))):
+    for index, port in enumerate(as_mappings(container.get("ports"))):
         if port.get("hostPort"):
             yield Fault(
                 f"ports[{index}].hostPort",
@@ -193,7 +193,7 @@ def _security_faults(prefix: str, context: Mapping[str, Any]) -> Iterator[Fault]
             "a preview does not run on the node itself",
             "leave it out",
         )
-    for sysctl in _mappings(context.get("sysctls")):
+    for sysctl in as_mappings(context.get("sysctls")):
         if sysctl.get("name") not in _SYSCTLS:
             yield Fault(
                 f"{prefix}.sysctls",
@@ -246,8 +246,3 @@ def _image_faults(image: Any, limits: Limits) -> Iterator[Fault]:
             f"use an image that begins with {' or '.join(limits.image_prefixes)}",
             is_for_controller=True,
         )
-
-
-def _mappings(value: Any) -> list[Mapping[str, Any]]:
-    """The objects of a list; nothing for what is no list, since an author may have written anything."""
-    return [as_mapping(item) for item in value] if isinstance(value, list) else []

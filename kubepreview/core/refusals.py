@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from kubepreview.core.kinds import as_mapping, pod_template
+from kubepreview.core.kinds import as_mapping, as_mappings, pod_template
 from kubepreview.core.model import ObjectRef
 from kubepreview.core.wire import Object
 
@@ -45,7 +45,7 @@ def pod_of(workload: Object) -> Object | None:
     if template is None:
         return None
     spec = as_mapping(template.get("spec"))
-    claims = _mappings(as_mapping(workload.get("spec")).get("volumeClaimTemplates"))
+    claims = as_mappings(as_mapping(workload.get("spec")).get("volumeClaimTemplates"))
     claimed: list[Object] = [
         {"name": as_mapping(claim.get("metadata")).get("name"), "emptyDir": {}} for claim in claims
     ]
@@ -58,7 +58,7 @@ def pod_of(workload: Object) -> Object | None:
             "name": f"{workload['metadata']['name']}-trial",
             "namespace": workload["metadata"]["namespace"],
         },
-        "spec": {**spec, "volumes": [*_mappings(spec.get("volumes")), *claimed]},
+        "spec": {**spec, "volumes": [*as_mappings(spec.get("volumes")), *claimed]},
     }
 
 
@@ -76,8 +76,3 @@ def with_cure(message: str) -> str:
     """What the server said, and what mends it where that is known."""
     cure = next((cure for words, cure in _CURES if words in message), "")
     return message + (f" → {cure}" if cure else "")
-
-
-def _mappings(value: Any) -> list[Object]:
-    """The objects of a list; nothing for what is no list, since an author may have written anything."""
-    return [as_mapping(item) for item in value] if isinstance(value, list) else []
