@@ -84,7 +84,8 @@ def _faults(value: Object, document: Document, path: tuple[str | int, ...]) -> I
             )
             return
     title = value["kind"]
-    if title == "Kustomization":
+    # Flux has a kind of this name, too, which is an object.
+    if title == "Kustomization" and value["apiVersion"].startswith("kustomize.config.k8s.io/"):
         cure = "render the folder with kustomize, or name the files"
         yield Problem(where=document.at(*path), what="is a kustomization, not an object", cure=cure)
         return

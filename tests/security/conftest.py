@@ -19,7 +19,7 @@ from tests.core.examples import preview, project
 from tests.kube.conftest import apiserver
 from tests.kube.controlplane import ControlPlane
 from tests.security.figures import PAGE, Figures, published
-from tests.security.hostile import OPERATORS
+from tests.security.hostile_objects import OPERATORS
 
 __all__ = ["apiserver"]
 

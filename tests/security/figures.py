@@ -8,11 +8,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from tests.house.tree import ROOT
+from tests.security.forms import FORMS
 
 PAGE: Final = ROOT / "docs" / "security-figures.md"
 _TEXT: Final = """\
@@ -50,6 +51,10 @@ class Figures:
     early: int = 0
     refused: int = 0
     explained: int = 0
+    # By form, how many are refused, and how many are made harmless and told so.
+    forms: dict[str, tuple[int, int]] = field(default_factory=dict)
+    # By the peer, how many it takes as they are.
+    peers: dict[str, int] = field(default_factory=dict)
     ordinary: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
     strict: set[str] = field(default_factory=set)
@@ -58,11 +63,14 @@ class Figures:
     extra: int = 0
     reached: int = -1
     attempts: int = 0
+    crossed: int = -1
+    crossings: int = 0
 
     @property
     def is_whole(self) -> bool:
         """Whether every part was counted; a run of some tests counts some."""
-        return bool(self.tried and self.early and self.pairs and self.attempts and self.ordinary)
+        counts = (self.tried, self.early, self.pairs, self.attempts, self.crossings, self.ordinary)
+        return all(counts) and bool(self.peers) and len(self.forms) == len(FORMS)
 
     def rows(self) -> Sequence[str]:
         """The table."""
@@ -71,13 +79,24 @@ class Figures:
         rows = (
             ("F1", "hostile objects refused, and each explained", "A", "all", self.refused, hostile),
             ("F1", "refusals that name object, field, rule and cure", "S", "all", self.explained, hostile),
+            *self._forms(),
             ("F2", "hostile objects that the early check alone refuses", "S", "all", self.early, hostile),
             ("F3", "ordinary applications taken, `userns`", "S + A", "95%", _share(len(self.taken), n), n),
             ("F3", "the same, `restricted`", "S + A", "", _share(n - len(self.strict), n), n),
             ("F4", "rights of a preview's account beyond the published", "A", "0", self.extra, self.pairs),
             ("F5", "writes of the controller outside of previews", "A", "0", self.reached, self.attempts),
+            ("F5", "one project's account in another's namespace", "A", "0", self.crossed, self.crossings),
+            *(
+                ("F31", f"hostile objects that {peer} takes", "A", "", taken, self.tried)
+                for peer, taken in self.peers.items()
+            ),
         )
         return [f"| {' | '.join(map(str, row))} |" for row in rows]
+
+    def _forms(self) -> Iterator[tuple[object, ...]]:
+        for form, (refused, harmless) in self.forms.items():
+            how = f"the same as {form}, by `up`: refused, or made harmless and told so"
+            yield "F1", how, "S + A", "all", f"{refused} + {harmless}", self.tried
 
     def page(self, now: dt.datetime) -> str:
         """The whole page."""

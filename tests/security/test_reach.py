@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import pytest
@@ -12,10 +12,10 @@ from kubepreview.core.wire import Object
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import Forbidden, Invalid
 from kubepreview.kube.resources import NAMESPACES
-from tests.security.conftest import SPACE
+from tests.security.apiserver import acting_as
+from tests.security.conftest import SPACE, Walls
 from tests.security.figures import Figures
 
-_CONTROLLER: Final = f"system:serviceaccount:{keys.SYSTEM_NAMESPACE}:{keys.CONTROLLER}"
 # With the name of a preview's; with its label and no UID; with the UID and another label.
 _LOOKS_ALIKE: Final = {
     "rapidrar-pr-8": {},
@@ -45,11 +45,12 @@ def _guards(namespace: str) -> Iterator[Object]:
 
 
 @pytest.fixture
-async def controller(admin: Client) -> Client:
-    """The identity of the controller's pod, in a cluster with staging and with namespaces that look alike."""
+async def controller(walls: Walls, admin: Client) -> AsyncIterator[Client]:
+    """A token of the controller's account, in a cluster with staging and with namespaces that look alike."""
     for name, metadata in {"rapidrar-staging": {}, **_LOOKS_ALIKE}.items():
         await admin.apply(_namespace(name, **metadata), manager="tests")
-    return admin.impersonating(_CONTROLLER)
+    async with acting_as(keys.CONTROLLER, keys.SYSTEM_NAMESPACE, walls.plane, admin) as client:
+        yield client
 
 
 async def _is_refused(client: Client, obj: Object) -> bool:
