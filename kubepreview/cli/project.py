@@ -71,6 +71,16 @@ def project() -> None:
 @click.option(
     "--image-prefix", "image_prefixes", multiple=True, help="An allowed start of images; repeat it."
 )
+@click.option(
+    "--egress",
+    "egress",
+    multiple=True,
+    metavar="WHERE[=PORTS]",
+    help=(
+        "Where previews may connect: 203.0.113.0/24=443,53/UDP or namespace/NAME=8080; 0.0.0.0/0 is the "
+        "internet, without private networks. Repeat it.  [default: nowhere]"
+    ),
+)
 @click.option("--revision-path", default="", help="A path whose answer contains the commit's SHA.")
 @click.option("--daemon-sets", type=click.Choice(["Deployment", "Keep"]), default="Deployment")
 @click.option(

@@ -107,6 +107,7 @@ def _facts(preview: Preview, now: dt.datetime) -> Iterator[str]:
         ("asked", f"{spec.revision.sha} (pull request as of {moment(spec.revision.observed_at)})"),
         ("served", _served(preview, now) if spec.state == "Open" else ""),
         ("pods", preview.status.pods),
+        ("may reach", "; ".join(preview.status.egress)),
         ("expires", _expiry(preview, now)),
         ("namespace", preview.status.namespace),
         ("author", spec.pull_request.author),

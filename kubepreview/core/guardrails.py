@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kubepreview.core import keys, names
+from kubepreview.core import egress, keys, names
 from kubepreview.core.model import Preview
 from kubepreview.core.own_objects import selector
 from kubepreview.core.project_spec import ProjectSpec
@@ -152,6 +152,7 @@ def _network(project: ProjectSpec) -> Object:
                     "to": [cluster_dns],
                     "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
                 },
+                *map(egress.rule, project.egress),
             ],
         },
     }

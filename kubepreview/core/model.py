@@ -336,6 +336,10 @@ class PreviewStatus(Wire, frozen=True, kw_only=True):
     applied_sha: str = ""
     pods: Annotated[str, Meta(description="Ready pods of wanted pods, for example 1/2.")] = ""
     failure: Failure | None = None
+    egress: Annotated[
+        tuple[Text, ...],
+        Meta(description="Where its pods may connect, as its project allows.", max_length=32),
+    ] = ()
     inventory: Annotated[tuple[ObjectRef, ...], Meta(max_length=200)] = ()
     activity: Activity | None = None
     extension: Granted | None = None

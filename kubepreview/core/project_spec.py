@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from kubepreview.core.egress import RULES, Egress
 from kubepreview.core.images import PLACE
 from kubepreview.core.wire import Duration, Host, Metadata, Name, PodProfile, Quantity, Text, Wire
 
@@ -154,6 +155,16 @@ class ProjectSpec(Wire, frozen=True, kw_only=True):
     image_prefixes: Annotated[
         tuple[Annotated[str, Meta(max_length=512)], ...],
         Meta(description="An image must begin with one of these; empty allows any.", max_length=32),
+    ] = ()
+    egress: Annotated[
+        tuple[Annotated[Egress, Meta(extra_json_schema={"x-kubernetes-validations": list(RULES)})], ...],
+        Meta(
+            description=(
+                "Where previews may connect, beside their own namespace and DNS; empty allows nothing. Each "
+                "preview's status tells it."
+            ),
+            max_length=32,
+        ),
     ] = ()
     quota: Quota = field(default_factory=Quota)
     revision_path: Annotated[

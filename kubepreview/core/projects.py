@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct, field
 
-from kubepreview.core import keys, oidc
+from kubepreview.core import egress, keys, oidc
 from kubepreview.core.ingress import IngressClass, default_class
 from kubepreview.core.own_objects import account_ref, role_and_binding, rule
 from kubepreview.core.project_spec import PreviewProject, ProjectSpec
@@ -49,6 +49,7 @@ class Given(Struct, frozen=True, kw_only=True):
     port: int | None = None
     pod_profile: str = ""
     image_prefixes: tuple[str, ...] = ()
+    egress: tuple[str, ...] = ()
     revision_path: str = ""
     daemon_sets: str = ""
     time_to_live: str = ""
@@ -110,19 +111,28 @@ def project_spec(given: Given, seen: Seen) -> ProjectSpec:
         "quota": dict(given.quota),
         "revisionPath": given.revision_path,
         "daemonSets": given.daemon_sets or "Deployment",
-        **({"forks": given.forks} if given.forks else {}),
-        **({"timeToLive": given.time_to_live} if given.time_to_live else {}),
-        **({"maxPreviews": given.max_previews} if given.max_previews else {}),
-        **({"evidenceFor": given.evidence_for} if given.evidence_for else {}),
-        **({"sleepAfter": given.sleep_after} if given.sleep_after else {}),
-        **({"passiveAgents": list(given.passive_agents)} if given.passive_agents else {}),
-        **({"onPush": given.on_push} if given.on_push else {}),
-        **({"oidc": dict(given.oidc)} if given.oidc else {}),
-        **({"artifacts": given.artifacts} if given.artifacts else {}),
-        **({"pullRequests": dict(given.pull_requests)} if given.pull_requests else {}),
+        **{name: value for name, value in _said(given).items() if value},
+        # Of feedback, none may be meant.
         **({"feedback": [each for each in given.feedback if each != NOTHING]} if given.feedback else {}),
     }
     return _checked(given, chosen)
+
+
+def _said(given: Given) -> Object:
+    """What has a default of its own where nothing is said."""
+    return {
+        "forks": given.forks,
+        "timeToLive": given.time_to_live,
+        "maxPreviews": given.max_previews,
+        "evidenceFor": given.evidence_for,
+        "sleepAfter": given.sleep_after,
+        "passiveAgents": list(given.passive_agents),
+        "onPush": given.on_push,
+        "oidc": dict(given.oidc),
+        "artifacts": given.artifacts,
+        "pullRequests": dict(given.pull_requests),
+        "egress": [egress.parse(each) for each in given.egress],
+    }
 
 
 def pod_profile(seen: Seen) -> PodProfile:
@@ -266,7 +276,7 @@ def _ingress_namespace(chosen: str, ingress: Ingress, problems: list[Problem]) -
 
 def _checked(given: Given, chosen: Object) -> ProjectSpec:
     try:
-        return msgspec.convert(
+        spec = msgspec.convert(
             {"metadata": {"name": given.name, "namespace": given.control_namespace}, "spec": chosen},
             PreviewProject,
         ).spec
@@ -277,6 +287,14 @@ def _checked(given: Given, chosen: Object) -> ProjectSpec:
             problems=[Problem(where=where.strip("`").replace("$.", "PreviewProject: "), what=what)],
             hint="`kubepreview project create --help` tells each option",
         ) from error
+    problems = [
+        Problem(where=f"--egress {written}", what=what)
+        for written, each in zip(given.egress, spec.egress, strict=True)
+        if (what := egress.problem(each))
+    ]
+    if problems:
+        raise InvalidInput(f"project {given.name} would not be valid", problems=problems)
+    return spec
 
 
 def changes(stored: Object, wanted: ProjectSpec) -> tuple[str, ...]:

@@ -96,6 +96,7 @@ def _untouched(before: PreviewStatus, slot: Slot | None = None) -> PreviewStatus
         served=before.served,
         applied_sha=before.applied_sha,
         pods=before.pods,
+        egress=before.egress,
         inventory=before.inventory,
         sleep=before.sleep,
         slot=slot,
@@ -122,6 +123,7 @@ def status_of_open(preview: Preview, visit: Visit, now: dt.datetime) -> PreviewS
             applied_sha=visit.wanted.sha if applied.status == "True" else preview.status.applied_sha,
             pods=f"{visit.health.ready}/{visit.health.wanted}",
             failure=visit.failure,
+            egress=visit.wanted.egress,
             inventory=_inventory(preview, visit, applied),
             sleep=_sleep(visit),
             # One that falls asleep gives its slot back when its pods may go.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from kubepreview.core import guardrails, keys, kinds, names
+from kubepreview.core import egress, guardrails, keys, kinds, names
 from kubepreview.core.gateway import Sleeper
 from kubepreview.core.kinds import as_mapping
 from kubepreview.core.model import Entry, ObjectRef, Preview
@@ -41,6 +41,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     objects: tuple[Object, ...]
     route: Object
     sleeper: Sleeper
+    egress: tuple[str, ...] = ()
     is_asleep: bool = False
     lookout: Lookout | None = None
 
@@ -75,6 +76,7 @@ def wanted(project: ProjectSpec, preview: Preview, entry: Entry, *, is_asleep: b
         guardrails=tuple(hashed(obj) for obj in guardrails.guardrails(project, preview)),
         objects=tuple(hashed(obj) for obj in kinds.in_order(objects)),
         route=hashed(_route(project, preview, entry)),
+        egress=tuple(map(egress.described, project.egress)),
         sleeper=Sleeper(
             name=space,
             host=names.host_name(project, number),
