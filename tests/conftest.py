@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import os
 import platform
 import re
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from kubepreview.cli import places
 from kubepreview.localcluster import toolchain
+from tests.figures import PAGE, Figures
 
 pytest_plugins = ["tests.strict"]
 
@@ -34,6 +37,23 @@ def pytest_configure() -> None:
     Tests interrupt commands, and a child inherits what its parent ignores.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
+    """What the tests count; when nothing failed, it is compared with what is published, or written.
+
+    A run of single tests counts less than their files would, and proves nothing of the page.
+    """
+    counted = Figures()
+    yield counted
+    options = request.config.option
+    is_whole = not (options.keyword or options.lf or any("::" in each for each in request.config.args))
+    if request.session.testsfailed or not is_whole:
+        return
+    if os.environ.get("KUBEPREVIEW_WRITE_FIGURES") == "1":  # noqa: TID251 — a switch of the tests
+        PAGE.write_text(counted.page(dt.datetime.now(dt.UTC)))  # noqa: TID251 — an entry point
+    assert counted.differences() == [], "run `make test-security`, and read what has changed"
 
 
 def pytest_report_header() -> str:

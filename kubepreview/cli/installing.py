@@ -78,7 +78,7 @@ async def wait_until_policies_act(client: Client, *, mutates: bool) -> str:
         await wait_until(look, what="the admission policies act", timeout_s=_QUICK_S)
     finally:
         await client.delete(NAMESPACES, CANARY)
-    return f"{sum(mutates or not policy.puts_in for policy in policies.POLICIES)} policies"
+    return f"{sum(mutates or not policy.mutates for policy in policies.POLICIES)} policies"
 
 
 async def _see_refused(client: Client) -> None:

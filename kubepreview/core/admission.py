@@ -17,18 +17,16 @@ def admission_policies() -> tuple[Object, ...]:
 
 
 def _kind(policy: Policy) -> str:
-    return "MutatingAdmissionPolicy" if policy.puts_in else "ValidatingAdmissionPolicy"
+    return "MutatingAdmissionPolicy" if policy.mutates else "ValidatingAdmissionPolicy"
 
 
 def _policy(policy: Policy) -> Object:
     spec: Object = {"failurePolicy": "Fail", "matchConstraints": _match(policy)}
     if policy.when:
         spec["matchConditions"] = [{"name": "when", "expression": policy.when}]
-    if policy.puts_in:
+    if policy.mutates:
         spec["reinvocationPolicy"] = "Never"
-        spec["mutations"] = [
-            {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": policy.puts_in}}
-        ]
+        spec["mutations"] = [_mutation(policy)]
     else:
         spec["validations"] = [
             {"expression": rule.holds, "message": rule.message, "reason": "Forbidden"}
@@ -40,6 +38,12 @@ def _policy(policy: Policy) -> Object:
         "metadata": {"name": policy.name},
         "spec": spec,
     }
+
+
+def _mutation(policy: Policy) -> Object:
+    if policy.patches:
+        return {"patchType": "JSONPatch", "jsonPatch": {"expression": policy.patches}}
+    return {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": policy.puts_in}}
 
 
 def _match(policy: Policy) -> Object:
@@ -63,7 +67,7 @@ def _match(policy: Policy) -> Object:
 
 def _binding(policy: Policy) -> Object:
     spec: Object = {"policyName": policy.name}
-    if not policy.puts_in:
+    if not policy.mutates:
         spec["validationActions"] = ["Deny"]
     return {
         "apiVersion": API_VERSION,

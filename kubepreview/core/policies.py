@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from kubepreview.core import foreign, keys, kinds
+from kubepreview.core import foreign, hardening, keys, kinds
 
 _PREVIEWS: Final = {keys.MANAGED: "true"}
 _USERNS_PREVIEWS: Final = {**_PREVIEWS, keys.POD_PROFILE: "userns"}
@@ -64,17 +64,6 @@ def _is_a_previews(namespace: str) -> str:
     )
 
 
-def _hardened(containers: str) -> str:
-    """What Pod Security `restricted` asks of each of these containers, where its author has not said it."""
-    return (
-        f"object.spec.?{containers}.orValue([]).map(each, Object.spec.{containers}{{name: each.name, "
-        f"securityContext: Object.spec.{containers}.securityContext{{"
-        "allowPrivilegeEscalation: each.?securityContext.?allowPrivilegeEscalation.orValue(false), "
-        f"capabilities: Object.spec.{containers}.securityContext.capabilities{{"
-        "drop: each.?securityContext.?capabilities.?drop.orValue(['ALL'])}}})"
-    )
-
-
 def _has_one_of(name: str, fields: tuple[str, ...]) -> str:
     return " || ".join(f"has({name}.{field})" for field in fields)
 
@@ -114,9 +103,9 @@ class Rule(Struct, frozen=True):
 class Policy(Struct, frozen=True, kw_only=True):
     """One policy over some resources (group, plural), whoever writes them.
 
-    With `puts_in` it mutates where `when` holds, with `rules` it validates there. Pods are looked at when
-    they are created only: scheduler and kubelet write them later, and what the rules speak of cannot be
-    changed then.
+    With `puts_in` (an object to apply) or `patches` (a list of JSON patches) it mutates where `when` holds,
+    with `rules` it validates there. Pods are looked at when they are created only: scheduler and kubelet
+    write them later, and what the rules speak of cannot be changed then.
     """
 
     name: str
@@ -125,7 +114,13 @@ class Policy(Struct, frozen=True, kw_only=True):
     namespaces: Mapping[str, str] = field(default_factory=lambda: _PREVIEWS)
     when: str = ""
     puts_in: str = ""
+    patches: str = ""
     rules: tuple[Rule, ...] = ()
+
+    @property
+    def mutates(self) -> bool:
+        """Whether it changes what is sent, or only says no."""
+        return bool(self.puts_in or self.patches)
 
 
 _PODS: Final = (("", "pods"),)
@@ -159,16 +154,12 @@ POLICIES: Final = (
         puts_in="Object{spec: Object.spec{securityContext: Object.spec.securityContext{seccompProfile: "
         'Object.spec.securityContext.seccompProfile{type: "RuntimeDefault"}}}}',
     ),
-    # Whether an image runs as root only its author knows; the rest of what `restricted` asks is the same
-    # for everybody.
     Policy(
         name="kubepreview-restricted-pods",
         resources=_PODS,
         namespaces=_RESTRICTED_PREVIEWS,
-        when=f"{_CONTAINERS}.exists(each, !has(each.securityContext) || "
-        "!has(each.securityContext.allowPrivilegeEscalation) || !has(each.securityContext.capabilities))",
-        puts_in=f"Object{{spec: Object.spec{{containers: {_hardened('containers')}, "
-        f"initContainers: {_hardened('initContainers')}}}}}",
+        when=hardening.WHEN,
+        patches=hardening.PATCHES,
     ),
     # Otherwise the disk of the node is the limit.
     Policy(

@@ -55,8 +55,9 @@ def test_each_policy_has_its_binding() -> None:
 @pytest.mark.parametrize("policy", policies.POLICIES, ids=lambda each: each.name)
 def test_a_row_either_puts_in_or_requires(policy: policies.Policy) -> None:
     """A row mutates or validates; one that mutates leaves alone what an author has set, who is told."""
-    assert bool(policy.puts_in) != bool(policy.rules)
-    assert not policy.puts_in or "!has(" in policy.when
+    assert policy.mutates != bool(policy.rules)
+    assert not (policy.puts_in and policy.patches)
+    assert not policy.mutates or "!has(" in policy.when
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda each: each.message.split()[0])

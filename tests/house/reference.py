@@ -96,14 +96,18 @@ def _policies() -> str:
         for rule in policy.rules
     )
     mutations = (
-        f"| `{policy.name}` | {_resources(policy)} | {_code(policy.when)} | {_code(policy.puts_in)} |"
+        f"| `{policy.name}` | {_resources(policy)} | {_code(policy.when)} | {_put_in(policy)} |"
         for policy in policies.POLICIES
-        if policy.puts_in
+        if policy.mutates
     )
     obeyed = (f"| `{domain}` | {does} |" for domain, does in foreign.OBEYED)
     rows = (mutations, rules, obeyed)
     written = dict(zip(("mutations", "rules", "obeyed"), map("\n".join, rows), strict=True))
     return _POLICIES.format(**written)
+
+
+def _put_in(policy: policies.Policy) -> str:
+    return _code(policy.puts_in or policy.patches)
 
 
 def _resources(policy: policies.Policy) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from msgspec import Struct
@@ -18,12 +16,10 @@ from kubepreview.kube.resources import RESOURCE_QUOTAS
 from tests.core.examples import preview, project
 from tests.kube.conftest import apiserver
 from tests.kube.controlplane import ControlPlane
-from tests.security.figures import PAGE, Figures, published
 from tests.security.hostile_objects import OPERATORS
 
 __all__ = ["apiserver"]
 
-_WRITES = os.environ.get("KUBEPREVIEW_WRITE_FIGURES") == "1"  # noqa: TID251 — a switch of the tests
 PREFIX = "registry.example.com/acme/"
 PROJECT = project(imagePrefixes=[PREFIX]).spec
 SPACE = names.namespace_name(PROJECT, 7)
@@ -42,18 +38,6 @@ class Walls(Struct, frozen=True):
 
     plane: ControlPlane
     space: str
-
-
-@pytest.fixture(scope="session")
-def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
-    """What the tests count; when all of it was counted, and nothing failed, it is compared or written."""
-    counted = Figures()
-    yield counted
-    if request.session.testsfailed or not counted.is_whole:
-        return
-    if _WRITES:
-        PAGE.write_text(counted.page(dt.datetime.now(dt.UTC)))  # noqa: TID251 — an entry point
-    assert counted.rows() == published(), "run `make test-security`, and read what has changed"
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ A wall that refuses everything would be no achievement. What is refused is liste
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,9 +21,10 @@ from kubepreview.errors import InvalidInput
 from kubepreview.kube.client import Client
 from kubepreview.render.rendering import render
 from kubepreview.render.sources import Entry, Files, Helm, Kustomize, Rendered, Request, Source
+from tests.figures import Figures
 from tests.security.apiserver import refusal
 from tests.security.conftest import ANYWHERE, STRICT
-from tests.security.figures import Figures
+from tests.security.hostile_pods import IMAGE
 
 _CORPUS: Final = Path(__file__).parents[1] / "corpus"
 _ABOUT: Final[Mapping[str, dict[str, Any]]] = {
@@ -75,6 +77,11 @@ _REFUSED: Final = {
 }
 
 
+_STRICTLY: Final = "Ordinary applications that the profile `restricted` refuses, and what mends each"
+# In the words of Pod Security: which containers must set what.
+_MUST: Final = re.compile(r'containers? ("[^()]*") must set ([^()]*)\)')
+
+
 def _source(name: str) -> Source:
     about, folder = _ABOUT[name], _CORPUS / name
     match about["kind"]:
@@ -114,23 +121,45 @@ def test_nearly_every_ordinary_application_is_taken() -> None:
 @pytest.mark.parametrize("name", [name for name in _ORDINARY if name not in _REFUSED])
 async def test_an_ordinary_application_is_taken(name: str, admin: Client, figures: Figures) -> None:
     """By the early check, and by the apiserver with the pods that it would make."""
-    figures.ordinary.add(name)
     rendered = await _rendered(name)
     said = {_title(obj): await refusal(obj, admin, ANYWHERE) for obj in rendered.objects}
-    if any([await refusal(obj, admin, STRICT) for obj in rendered.objects]):
-        figures.strict.add(name)
+    strictly = [await refusal(obj, admin, STRICT) for obj in rendered.objects]
+    figures.count("ordinary taken", not any(said.values()))
+    figures.count("ordinary taken, restricted", not any(strictly))
+    if any(strictly):
+        figures.note(_STRICTLY, "Whose containers must say what.", f"`{name}`: {_cure(strictly)}")
 
     assert check(rendered.objects, Limits(namespace="p")) == []
     assert {title: words for title, words in said.items() if words} == {}
-    figures.taken.add(name)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {},
+        {"readOnlyRootFilesystem": True},
+        {"capabilities": {}},
+        {"capabilities": {"drop": ["all"]}},
+        {"capabilities": {"add": ["NET_BIND_SERVICE"]}, "allowPrivilegeEscalation": False},
+    ],
+    ids=str,
+)
+async def test_who_does_not_run_as_root_meets_restricted(context: Object, admin: Client) -> None:
+    """That is all that its author has to say; the rest is put in, for init containers, too."""
+    container = {"name": "web", "image": IMAGE, "securityContext": context}
+    first = {"name": "first", "image": IMAGE}
+    spec = {"containers": [container], "initContainers": [first], "securityContext": {"runAsNonRoot": True}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": spec}
+
+    assert await refusal(pod, admin, STRICT) == ""
 
 
 @pytest.mark.parametrize("name", _REFUSED)
 async def test_what_is_refused_is_told_its_cure(name: str, figures: Figures) -> None:
     """In one line."""
-    figures.ordinary.add(name)
-    figures.strict.add(name)
-    figures.cures[name] = _REFUSED[name]
+    for profile in ("ordinary taken", "ordinary taken, restricted"):
+        figures.count(profile, result=False)
+    figures.note("Ordinary applications that are refused", "By each profile.", f"`{name}`: {_REFUSED[name]}")
     with pytest.raises(InvalidInput) as refused:
         await _rendered(name)
 
@@ -147,6 +176,15 @@ async def test_what_wants_the_cluster_or_the_node_is_refused(name: str) -> None:
 
     assert problems
     assert all(problem.cure for problem in problems)
+
+
+def _cure(refusals: Sequence[str]) -> str:
+    """One line: each field, and the containers that must set it."""
+    containers: dict[str, dict[str, None]] = {}
+    for names, field in (found for words in refusals for found in _MUST.findall(words)):
+        containers.setdefault(field, {}).update(dict.fromkeys(names.replace('"', "").split(", ")))
+    assert containers, refusals
+    return "; ".join(f"set `{field}` on {', '.join(names)}" for field, names in containers.items())
 
 
 def _title(obj: Object) -> str:

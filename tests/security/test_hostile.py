@@ -14,9 +14,9 @@ from kubepreview.core.precheck import check
 from kubepreview.core.refusals import with_cure
 from kubepreview.core.wire import Object
 from kubepreview.kube.client import Client
+from tests.figures import Figures
 from tests.security.apiserver import refusal
 from tests.security.conftest import PREFIX, SPACE
-from tests.security.figures import Figures
 from tests.security.hostile import Hostile, benign, corpus
 
 _CORPUS: Mapping[str, Sequence[Hostile]] = {
@@ -41,8 +41,9 @@ def test_the_early_check_alone_refuses(attack: str, figures: Figures) -> None:
         problems = check([obj], _LIMITS)
 
         named = [problem for problem in problems if hostile.field in problem.where]
-        figures.early += bool(problems)
-        figures.explained += bool(named) and all(each.what and each.cure for each in problems)
+        is_explained = bool(named) and all(each.what and each.cure for each in problems)
+        figures.count("hostile refused early", bool(problems))
+        figures.count("hostile explained", is_explained)
         assert named, f"{attack} in a {obj['kind']} is not seen: {problems}"
         for problem in problems:
             assert problem.where.startswith(f"{obj['kind']}/{obj['metadata']['name']}: "), problem
@@ -53,11 +54,9 @@ def test_the_early_check_alone_refuses(attack: str, figures: Figures) -> None:
 @pytest.mark.parametrize("attack", _CORPUS)
 async def test_the_apiserver_alone_refuses(attack: str, admin: Client, figures: Figures) -> None:
     """When it is sent, or when the pods would be made that it asks for; and something mends it."""
-    figures.hostile.add(attack)
     for hostile in _CORPUS[attack]:
         words = await refusal(hostile.object, admin)
-        figures.tried += 1
-        figures.refused += bool(words)
+        figures.count("hostile refused", bool(words))
 
         assert words, f"{attack} in a {hostile.object['kind']} is taken"
         assert " → " in with_cure(words) or "; " in words, words

@@ -12,9 +12,9 @@ from kubepreview.core.wire import Object
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import Forbidden, Invalid
 from kubepreview.kube.resources import NAMESPACES
+from tests.figures import Figures
 from tests.security.apiserver import acting_as
 from tests.security.conftest import SPACE, Walls
-from tests.security.figures import Figures
 
 # With the name of a preview's; with its label and no UID; with the UID and another label.
 _LOOKS_ALIKE: Final = {
@@ -91,7 +91,7 @@ async def test_the_controller_reaches_nothing_else(
         with pytest.raises(Forbidden):
             await controller.delete(NAMESPACES, name)
 
-    figures.attempts, figures.reached = attempts, len(taken)
+    figures.count("controller", len(taken), attempts)
     assert taken == []
     assert attempts >= 50
     there = {obj["metadata"]["name"] for obj in await admin.list(NAMESPACES)}

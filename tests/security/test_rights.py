@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from kubepreview.kube.client import Client
 from kubepreview.kube.resources import Resource
+from tests.figures import Figures
 from tests.house.tree import ROOT
 from tests.security.conftest import SPACE
-from tests.security.figures import Figures
 
 _PAGE: Final = ROOT / "docs" / "reference" / "rights.md"
 _REWRITE = os.environ.get("KUBEPREVIEW_REWRITE_GOLDENS") == "1"  # noqa: TID251 - the switch of the goldens
@@ -131,7 +131,7 @@ async def test_the_account_of_a_preview_may_do_what_is_published_and_nothing_els
     )
     if _REWRITE:
         _PAGE.write_text(page)
-    figures.pairs, figures.extra = len(pairs), len(everywhere - everybodys)
+    figures.count("rights", len(everywhere - everybodys), len(pairs))
     assert page == _PAGE.read_text()
 
 

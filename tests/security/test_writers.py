@@ -25,9 +25,9 @@ from kubepreview.kube.resources import (
     SERVICE_ACCOUNTS,
 )
 from tests.core.examples import SHA, project
+from tests.figures import Figures
 from tests.security.apiserver import acting_as
 from tests.security.conftest import Walls
-from tests.security.figures import Figures
 
 _OURS: Final = "alpha"
 _THEIRS: Final = "beta"
@@ -124,7 +124,7 @@ async def test_a_writer_reaches_no_other_project_and_no_limit(
             continue
         reached.append((method, path))
 
-    figures.crossings, figures.crossed = len(attempts), len(reached)
+    figures.count("writers", len(reached), len(attempts))
     assert reached == []
     assert before == [await admin.list(resource, _ABROAD) for resource in (PREVIEWS, PREVIEW_PROJECTS)]
 
