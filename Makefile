@@ -60,8 +60,8 @@ test-faults: programs ## Kill the controller at each of its requests, a thousand
 		KUBEPREVIEW_EVENTS=10000 $(BIN)/pytest --capture=no $(FAULTS) \
 		tests/cli/test_interleavings.py tests/controller/test_events.py
 
-test-security: programs ## Try what a hostile pull request would, against a real apiserver (in `make test`, too).
-	@KUBEPREVIEW_WRITE_FIGURES=1 $(BIN)/pytest tests/security
+test-security: programs ## Try what a hostile pull request would, and write the figures (in `make test`, too).
+	@KUBEPREVIEW_WRITE_FIGURES=1 $(BIN)/pytest tests/security tests/cluster/walls
 
 test-pure: environment ## Run the tests that need nothing but Python.
 	@$(BIN)/pytest --exitfirst --quiet tests/core

@@ -62,6 +62,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "controller": Row("F5", "writes of the controller outside of previews", "A", "0"),
     "writers": Row("F5", "one project's account in another's namespace, or at a limit", "A", "0"),
     "connections out": Row("F7", "connections out of a preview that should not be", "N", "0"),
+    "connections out, starting": Row("F7", "connections out of a preview that is starting", "N", "0"),
     "connections out, ending": Row("F7", "connections out of a preview that is terminating", "N", "0"),
     "connections in": Row("F7", "connections into a preview that should not be", "N", "0"),
     "connections in, ending": Row("F7", "connections into a preview that is terminating", "N", "0"),

@@ -22,6 +22,7 @@ async def look(caller: Caller, client: Client) -> Seen:
         classes=tuple(classes),
         ingresses={each.name: await _ingress(client, each) for each in classes},
         user_namespaces=await why_no_user_namespaces(client),
+        mutates=await serves_mutation(client),
         local_port=_local_port(caller, client.credentials.server),
     )
 

@@ -72,6 +72,12 @@ def project() -> None:
     "--image-prefix", "image_prefixes", multiple=True, help="An allowed start of images; repeat it."
 )
 @click.option(
+    "--pod-start",
+    type=click.Choice(["AtOnce", "WhenIsolated"]),
+    help="WhenIsolated: no pod begins before the network policies hold it (`kubepreview doctor`).  "
+    "[default: WhenIsolated if the cluster can]",
+)
+@click.option(
     "--egress",
     "egress",
     multiple=True,
@@ -254,7 +260,7 @@ def _given(options: dict[str, Any]) -> projects.Given:
     numbers = {"repositoryId": options.pop("repository_id"), "ownerId": options.pop("owner_id")}
     return projects.Given(
         pull_requests={spelled.get(name, name): value for name, value in rules.items() if value},
-        **{**options, "pod_profile": options["pod_profile"] or ""},
+        **{**options, **{name: options[name] or "" for name in ("pod_profile", "pod_start")}},
         oidc=numbers if any(numbers.values()) else {},
         quota={wire.get(name, name): value for name, value in quota.items() if value},
     )

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from typing import Final
 
-from kubepreview.core.policies import POLICIES, Policy
+from kubepreview.core import isolation
+from kubepreview.core.policies import POLICIES
+from kubepreview.core.policy import Policy
 from kubepreview.core.wire import Object
 
 API_VERSION: Final = "admissionregistration.k8s.io/v1"
 MUTATING_KINDS: Final = frozenset({"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"})
 
 
-def admission_policies() -> tuple[Object, ...]:
-    """Each policy with its binding, ready to be applied."""
-    return tuple(obj for policy in POLICIES for obj in (_policy(policy), _binding(policy)))
+def admission_policies(image: str) -> tuple[Object, ...]:
+    """Each policy with its binding, ready to be applied. `image`: the product's own, which pods may have."""
+    return tuple(obj for policy in POLICIES for obj in (_policy(policy, image), _binding(policy)))
 
 
 def _kind(policy: Policy) -> str:
     return "MutatingAdmissionPolicy" if policy.mutates else "ValidatingAdmissionPolicy"
 
 
-def _policy(policy: Policy) -> Object:
+def _policy(policy: Policy, image: str) -> Object:
     spec: Object = {"failurePolicy": "Fail", "matchConstraints": _match(policy)}
     if policy.when:
         spec["matchConditions"] = [{"name": "when", "expression": policy.when}]
     if policy.mutates:
         spec["reinvocationPolicy"] = "Never"
-        spec["mutations"] = [_mutation(policy)]
+        spec["mutations"] = [_mutation(policy, image)]
     else:
         spec["validations"] = [
-            {"expression": rule.holds, "message": rule.message, "reason": "Forbidden"}
+            {
+                "expression": rule.holds.replace(isolation.IMAGE, image),
+                "message": rule.message,
+                "reason": "Forbidden",
+            }
             for rule in policy.rules
         ]
     return {
@@ -40,9 +46,10 @@ def _policy(policy: Policy) -> Object:
     }
 
 
-def _mutation(policy: Policy) -> Object:
+def _mutation(policy: Policy, image: str) -> Object:
     if policy.patches:
-        return {"patchType": "JSONPatch", "jsonPatch": {"expression": policy.patches}}
+        patches = policy.patches.replace(isolation.IMAGE, image)
+        return {"patchType": "JSONPatch", "jsonPatch": {"expression": patches}}
     return {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": policy.puts_in}}
 
 

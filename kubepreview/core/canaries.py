@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kubepreview.core import keys
+from kubepreview.core import isolation, keys, pod_policies
 from kubepreview.core.wire import Object
 
 _NAME: Final = "kubepreview-canary"
@@ -58,4 +58,7 @@ def of(namespace: Object) -> Mapping[str, Object]:
     pods = {"kubepreview-pods": _pod(image + _TAG)}
     if profile == "userns":
         pods["kubepreview-userns-pods"] = _pod(image + _DIGEST, hostUsers=True)
+    if (metadata.get("labels") or {}).get(keys.POD_START) == keys.WHEN_ISOLATED:
+        posing = {"name": isolation.NAME, "image": image + _DIGEST}
+        pods[pod_policies.ISOLATED] = _pod(image + _DIGEST, initContainers=[posing])
     return {**pods, **_OTHERS}

@@ -232,6 +232,28 @@ def network(*, opened_before: bool, closed_after: bool, said: str) -> Finding:
     return Finding(name=name, verdict="ok", seen="a connection opened before the policy, none after (tried)")
 
 
+def network_start(first_tries: Sequence[bool], projects: Sequence[Project]) -> Finding:
+    """Whether a pod is held by policies from its first instruction on, as Kubernetes asks of network plugins.
+
+    `first_tries`: of a pod that begins under a policy which forbids it, whether each try connected.
+    """
+    name = "network policies at a start"
+    if not first_tries:
+        return Finding(name=name, verdict="unknown", seen="the pod said nothing")
+    if not any(first_tries):
+        return Finding(name=name, verdict="ok", seen="a pod is held from its first instruction on (tried)")
+    seen = "a pod that begins under default-deny connects before the policy holds it (tried)"
+    if hasty := [each.name for each in projects if each.spec.pod_start == "AtOnce"]:
+        return Finding(
+            name=name,
+            verdict="warn",
+            seen=f"{seen}, and pods of {', '.join(hasty)} start at once",
+            cure="`project create … --pod-start WhenIsolated --replace`, or a network plugin that isolates "
+            "pods before they start",
+        )
+    return Finding(name=name, verdict="ok", seen=f"{seen}; no project starts its pods at once")
+
+
 def registry(host: str, trouble: str) -> Finding:
     """Whether a registry answers from here; the cluster may have another way to it."""
     name = f"registry {host}"

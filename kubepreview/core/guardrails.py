@@ -46,6 +46,7 @@ def namespace(project: ProjectSpec, preview: Preview) -> Object:
             "labels": {
                 **preview_labels(preview),
                 keys.POD_PROFILE: project.pod_profile,
+                **({keys.POD_START: keys.WHEN_ISOLATED} if project.pod_start == "WhenIsolated" else {}),
                 "pod-security.kubernetes.io/enforce": level,
                 "pod-security.kubernetes.io/enforce-version": POD_SECURITY_VERSION,
             },

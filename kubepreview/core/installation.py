@@ -19,7 +19,7 @@ from kubepreview.core import (
     hints,
     keys,
     kinds,
-    policies,
+    pod_policies,
     webhook_objects,
 )
 from kubepreview.core.own_objects import (
@@ -64,7 +64,7 @@ def objects(
             own_namespace(keys.GATEWAY_NAMESPACE),
             *crd.custom_resource_definitions(),
             _priority_class(),
-            *admission.admission_policies(),
+            *admission.admission_policies(image),
             *approvals.policy_and_binding(),
             _deployer_role(),
             _deployer_daemon_set_role(),
@@ -84,14 +84,16 @@ def objects(
 def without_mutation(everything: Sequence[Object]) -> tuple[Object, ...]:
     """What can be installed where the cluster does not serve MutatingAdmissionPolicies.
 
-    Pods then keep what their authors wrote, and an emptyDir is limited by what its pod may use of the disk.
+    Pods then keep what their authors wrote, start at once, and an emptyDir is limited by what its pod may use
+    of the disk.
     A project must be `restricted` there: under `userns` a pod is refused that does not ask for its user
     namespace itself.
     """
     return tuple(
         obj
         for obj in everything
-        if obj["kind"] not in admission.MUTATING_KINDS and obj["metadata"]["name"] != policies.EMPTY_DIRS
+        if obj["kind"] not in admission.MUTATING_KINDS
+        and obj["metadata"]["name"] not in (pod_policies.EMPTY_DIRS, pod_policies.ISOLATED)
     )
 
 

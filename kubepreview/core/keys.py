@@ -20,6 +20,9 @@ PROJECT: Final = "kubepreview.dev/project"
 PREVIEW: Final = "kubepreview.dev/preview"
 # On a preview's namespace: which pod profile its pods must meet. Admission policies read it.
 POD_PROFILE: Final = "kubepreview.dev/pod-profile"
+# There, too, where its pods are to start only when the network policies hold them.
+POD_START: Final = "kubepreview.dev/pod-start"
+WHEN_ISOLATED: Final = "when-isolated"
 # Tells the objects of a pull request from those the product wrote itself.
 ORIGIN: Final = "kubepreview.dev/origin"
 ORIGIN_PULL_REQUEST: Final = "pull-request"

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from msgspec import Struct
 
-from kubepreview.core import policies
+from kubepreview.core import isolation, pod_policies
 from kubepreview.core.kinds import as_mapping, as_mappings
 
 # Pod Security `baseline`, version 1.34.
@@ -78,6 +78,12 @@ def pod_faults(spec: Mapping[str, Any], limits: Limits) -> Iterator[Fault]:
     yield from _security_faults("securityContext", as_mapping(spec.get("securityContext")))
     for list_name in _CONTAINER_LISTS:
         for index, container in enumerate(as_mappings(spec.get(list_name))):
+            if container.get("name") == isolation.NAME:
+                yield Fault(
+                    f"{list_name}[{index}].name",
+                    "by this name goes the container that waits for the network policies",
+                    "choose another name",
+                )
             for fault in _container_faults(container, limits):
                 yield fault._replace(field=f"{list_name}[{index}].{fault.field}")
 
@@ -92,10 +98,10 @@ def _node_faults(spec: Mapping[str, Any], limits: Limits) -> Iterator[Fault]:
 
 def _ending_faults(spec: Mapping[str, Any]) -> Iterator[Fault]:
     grace = spec.get("terminationGracePeriodSeconds")
-    if isinstance(grace, int) and grace > policies.MOST_GRACE_S:
+    if isinstance(grace, int) and grace > pod_policies.MOST_GRACE_S:
         yield Fault(
             "terminationGracePeriodSeconds",
-            f"is more than {policies.MOST_GRACE_S}, and a preview ends soon",
+            f"is more than {pod_policies.MOST_GRACE_S}, and a preview ends soon",
             "leave the field out",
         )
 
@@ -125,7 +131,7 @@ def _placing_faults(spec: Mapping[str, Any]) -> Iterator[Fault]:
             "leave the field out",
         )
     for index, each in enumerate(as_mappings(spec.get("tolerations"))):
-        if each.get("key") not in policies.TOLERATIONS:
+        if each.get("key") not in pod_policies.TOLERATIONS:
             yield Fault(
                 f"tolerations[{index}]", "the pods of a preview run where any pod may", "leave it out"
             )
@@ -139,14 +145,14 @@ def _volume_faults(spec: Mapping[str, Any]) -> Iterator[Fault]:
                 "a preview's pod does not reach the node's files",
                 "use an emptyDir or a PersistentVolumeClaim",
             )
-        for name in sorted(volume.keys() - {"name", "hostPath", *policies.VOLUMES}):
+        for name in sorted(volume.keys() - {"name", "hostPath", *pod_policies.VOLUMES}):
             yield Fault(
                 f"volumes[{index}].{name}",
                 "the node itself would mount it, with its own network and rights",
                 "remove it, or use a PersistentVolumeClaim",
             )
         for source in as_mappings(as_mapping(volume.get("projected")).get("sources")):
-            for name in sorted(source.keys() - set(policies.PROJECTED)):
+            for name in sorted(source.keys() - set(pod_policies.PROJECTED)):
                 yield Fault(
                     f"volumes[{index}].projected",
                     "no pod of a preview gets a token or a certificate of the cluster",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from kubepreview.core import foreign, kinds, policies
+from kubepreview.core import foreign, isolation, kinds, policies
 from kubepreview.core.kinds import as_mapping
 from kubepreview.core.podcheck import Fault, Limits, pod_faults, token_faults
 from kubepreview.core.wire import Object
@@ -124,6 +124,10 @@ def _service_faults(obj: Object) -> Iterator[Fault]:
             "spec.type",
             f"is {spec['type']}, and a preview is reached through its route only",
             "leave the field out",
+        )
+    if as_mapping(obj.get("metadata")).get("name") == isolation.APISERVER:
+        yield Fault(
+            "metadata.name", "by this name every pod finds the cluster's apiserver", "choose another name"
         )
     if spec.get("externalIPs"):
         yield Fault(

@@ -156,6 +156,15 @@ class ProjectSpec(Wire, frozen=True, kw_only=True):
         tuple[Annotated[str, Meta(max_length=512)], ...],
         Meta(description="An image must begin with one of these; empty allows any.", max_length=32),
     ] = ()
+    pod_start: Annotated[
+        Literal["AtOnce", "WhenIsolated"],
+        Meta(
+            description=(
+                "WhenIsolated has every pod wait, before anything of the pull request runs in it, until the "
+                "network policies hold it; for network plugins that do not see to it (`kubepreview doctor`)."
+            )
+        ),
+    ] = "AtOnce"
     egress: Annotated[
         tuple[Annotated[Egress, Meta(extra_json_schema={"x-kubernetes-validations": list(RULES)})], ...],
         Meta(

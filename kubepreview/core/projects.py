@@ -50,6 +50,7 @@ class Given(Struct, frozen=True, kw_only=True):
     pod_profile: str = ""
     image_prefixes: tuple[str, ...] = ()
     egress: tuple[str, ...] = ()
+    pod_start: str = ""
     revision_path: str = ""
     daemon_sets: str = ""
     time_to_live: str = ""
@@ -80,13 +81,15 @@ class Ingress(Struct, frozen=True, kw_only=True):
 class Seen(Struct, frozen=True, kw_only=True):
     """What the cluster shows.
 
-    `user_namespaces` is why pods cannot have them, empty if they can. `local_port` is where this machine
+    `user_namespaces` is why pods cannot have them, empty if they can. `mutates`: policies can put something
+    into pods. `local_port` is where this machine
     publishes the ingress, 0 for a cluster elsewhere.
     """
 
     classes: tuple[IngressClass, ...] = ()
     ingresses: Mapping[str, Ingress] = field(default_factory=dict)
     user_namespaces: str = ""
+    mutates: bool = True
     local_port: int = 0
 
 
@@ -107,6 +110,8 @@ def project_spec(given: Given, seen: Seen) -> ProjectSpec:
         },
         "route": route,
         "podProfile": given.pod_profile or pod_profile(seen),
+        # Whether the network plugin isolates pods before they start is unknown; waiting takes half a second.
+        "podStart": given.pod_start or ("WhenIsolated" if seen.mutates else "AtOnce"),
         "imagePrefixes": list(given.image_prefixes),
         "quota": dict(given.quota),
         "revisionPath": given.revision_path,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from kubepreview.core import foreign, kinds, policies
+from kubepreview.core import foreign, kinds, pod_policies
 from kubepreview.core.kinds import as_mapping
 from kubepreview.core.wire import Object
 from kubepreview.render.manifests import Change, Manifest
@@ -126,4 +126,4 @@ def _pod_spec(spec: Object) -> tuple[Object, list[str]]:
 
 
 def _is_long(seconds: Any) -> bool:
-    return isinstance(seconds, int) and seconds > policies.MOST_GRACE_S
+    return isinstance(seconds, int) and seconds > pod_policies.MOST_GRACE_S

@@ -166,6 +166,7 @@ def test_doctor_is_content_with_a_fresh_installation(installed: RunningCluster) 
     findings = {each["name"]: each for each in json.loads(ended.out)}
     assert {each["verdict"] for each in findings.values()} == {"ok"}, ended.out
     assert "tried" in findings["network policies"]["seen"]
+    assert "tried" in findings["network policies at a start"]["seen"]
     assert "tried" in findings["a pod's own users"]["seen"]
     left = json.loads(
         kubectl(

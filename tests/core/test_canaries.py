@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubepreview.core import canaries, guardrails, keys, policies
+from kubepreview.core import canaries, guardrails, keys, pod_policies, policies
 from tests.core.examples import preview, project
 
 
@@ -15,10 +15,17 @@ def test_each_policy_has_its_canary() -> None:
     required = {
         policy.name
         for policy in policies.POLICIES
-        if policy.rules and policy.name != policies.EMPTY_DIRS and not policy.name.startswith(keys.CONTROLLER)
+        if policy.rules
+        and policy.name != pod_policies.EMPTY_DIRS
+        and not policy.name.startswith(keys.CONTROLLER)
     }
 
-    assert _names() == required
+    assert _names(podStart="WhenIsolated") == required
+
+
+def test_waiting_pods_are_asked_about_where_they_are_required() -> None:
+    """Where pods start at once, none of them waits."""
+    assert _names(podStart="WhenIsolated") - _names() == {"kubepreview-isolated-pods"}
 
 
 def test_user_namespaces_are_asked_about_where_they_are_required() -> None:

@@ -187,6 +187,25 @@ def test_a_policy_is_proved_only_with_its_positive_control(opened: bool, closed:
     assert finding.verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("tries", "start", "verdict"),
+    [
+        ([], "AtOnce", "unknown"),
+        ([False, False], "AtOnce", "ok"),
+        ([True, False], "AtOnce", "warn"),
+        ([True, False], "WhenIsolated", "ok"),
+    ],
+)
+def test_a_moment_without_policies_matters_to_projects_that_do_not_wait(
+    tries: list[bool], start: str, verdict: str
+) -> None:
+    """They are named, with what mends it."""
+    finding = diagnosis.network_start(tries, [project(pod_start=start)])
+
+    assert finding.verdict == verdict
+    assert verdict != "warn" or ("shop" in finding.seen and "WhenIsolated" in finding.cure)
+
+
 def test_registries_are_those_that_images_come_from() -> None:
     """Hosts of allowed prefixes and of the controller's image, each once; Docker Hub's names have none."""
     own = project(image_prefixes=("ghcr.io/acme/", "localhost:5000/", "library/"))

@@ -17,7 +17,7 @@ import yaml
 
 from kubepreview import __version__
 from kubepreview.cli.output import as_yaml
-from kubepreview.core import installation, keys, kinds, own_objects, policies
+from kubepreview.core import installation, keys, kinds, own_objects, pod_policies
 from kubepreview.core.wire import Object
 
 OBJECTS = installation.objects()
@@ -164,7 +164,7 @@ def test_an_older_cluster_gets_everything_but_the_mutations() -> None:
     mutating = {"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"}
     assert {obj["kind"] for obj in left_out} >= mutating
     validating = {obj["metadata"]["name"] for obj in left_out if obj["kind"] not in mutating}
-    assert validating == {policies.EMPTY_DIRS}
+    assert validating == {pod_policies.EMPTY_DIRS, pod_policies.ISOLATED}
 
 
 @pytest.mark.parametrize("name", [*_FILES, "kustomization.yaml"])

@@ -10,6 +10,7 @@ from typing import Any
 
 from kubepreview import errors
 from kubepreview.core import foreign, kinds, policies
+from kubepreview.core.policy import Policy
 from kubepreview.errors import KubepreviewError
 from tests.house.tree import ROOT
 
@@ -106,11 +107,11 @@ def _policies() -> str:
     return _POLICIES.format(**written)
 
 
-def _put_in(policy: policies.Policy) -> str:
+def _put_in(policy: Policy) -> str:
     return _code(policy.puts_in or policy.patches)
 
 
-def _resources(policy: policies.Policy) -> str:
+def _resources(policy: Policy) -> str:
     if len(policy.resources) == len(kinds.ALLOWED):
         return "everything"
     return ", ".join(plural for _, plural in policy.resources)

@@ -21,7 +21,7 @@ from tests.security.hostile_objects import OPERATORS
 __all__ = ["apiserver"]
 
 PREFIX = "registry.example.com/acme/"
-PROJECT = project(imagePrefixes=[PREFIX]).spec
+PROJECT = project(imagePrefixes=[PREFIX], podStart="WhenIsolated").spec
 SPACE = names.namespace_name(PROJECT, 7)
 # Of a project that takes images from anywhere, and has room for the largest application.
 _ROOM = {"cpu": "64", "memory": "64Gi", "ephemeralStorage": "64Gi", "storage": "500Gi", "pods": 50}

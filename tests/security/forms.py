@@ -24,14 +24,20 @@ _CHART: Final = {"apiVersion": "v2", "name": "hostile", "version": "1.0.0"}
 
 
 def named(corpus: Sequence[Hostile]) -> Mapping[str, Hostile]:
-    """The same objects, each by a name that no other has, so that a message can be traced."""
+    """The same objects, each by a name that no other has, so that a message can be traced.
+
+    One whose name is what is wrong with it keeps its own.
+    """
     return {
         name: Hostile(
             attack=each.attack,
             field=each.field,
             object={**each.object, "metadata": {**each.object["metadata"], "name": name}},
         )
-        for name, each in ((f"x-{number:04}", each) for number, each in enumerate(corpus))
+        for name, each in (
+            (each.object["metadata"]["name"] if each.field == "metadata.name" else f"x-{number:04}", each)
+            for number, each in enumerate(corpus)
+        )
     }
 
 

@@ -117,6 +117,7 @@ OBJECTS: Final[Mapping[str, tuple[str, Object]]] = {
         "kind",
         named("discovery.k8s.io/v1", "EndpointSlice", addressType="IPv4", endpoints=[]),
     ),
+    "T40 another apiserver": ("metadata.name", named("v1", "Service", "kubernetes", spec=service()["spec"])),
     "T06 NodePort": ("spec.type", service(type="NodePort")),
     "T06 LoadBalancer": ("spec.type", service(type="LoadBalancer")),
     "T06 externalIPs": ("spec.externalIPs", service(externalIPs=["8.8.8.8"])),

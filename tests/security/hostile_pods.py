@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kubepreview.core import isolation
+from kubepreview.core.installation import DEFAULT_IMAGE
+
 DIGEST: Final = "sha256:" + "c" * 64
 IMAGE: Final = f"registry.example.com/acme/web@{DIGEST}"
 _PORT: Final = {"port": 80, "host": "10.0.0.1"}
@@ -47,6 +50,21 @@ _HANDLERS: Final = {
     f"lifecycle.{hook}.{way}": container(lifecycle={hook: {way: _PORT}})
     for hook in ("postStart", "preStop")
     for way in ("httpGet", "tcpSocket")
+}
+
+_WAITING: Final[Mapping[str, Any]] = {
+    "name": isolation.NAME,
+    "image": DEFAULT_IMAGE,
+    "command": list(isolation.COMMAND),
+}
+# By what the container would do otherwise.
+_NOT_WAITING: Final[Mapping[str, Mapping[str, Any]]] = {
+    "a command": {"command": ["true"]},
+    "arguments": {**_WAITING, "args": ["-c", "pass"]},
+    "a variable": {**_WAITING, "env": [{"name": "KUBERNETES_SERVICE_HOST", "value": "192.0.2.1"}]},
+    "a file": {**_WAITING, "volumeMounts": [{"name": "v", "mountPath": "/opt"}]},
+    "a sidecar": {**_WAITING, "restartPolicy": "Always"},
+    "an image": {**_WAITING, "image": IMAGE},
 }
 
 # By class: fields of a pod's spec.
@@ -101,6 +119,18 @@ POD_SPECS: Final[Mapping[str, Mapping[str, Any]]] = {
     "T38 an image from elsewhere": container(image=f"docker.io/miner/xmrig@{DIGEST}"),
     "T38 a prefix that only looks like it": container(image=f"registry.example.com.evil.io/web@{DIGEST}"),
     "T38 an image as a volume": _volume("image", reference=f"docker.io/evil/tools@{DIGEST}"),
+    **{
+        f"T40 waits for nothing ({what})": {
+            **container(),
+            **_volume("emptyDir", sizeLimit="1Mi"),
+            "initContainers": [{"name": isolation.NAME, "image": DEFAULT_IMAGE, **fields}],
+        }
+        for what, fields in _NOT_WAITING.items()
+    },
+    "T40 begins before it waits": {
+        **container(),
+        "initContainers": [{"name": "first", "image": IMAGE}, _WAITING],
+    },
     "T45 nfs": _volume("nfs", server="10.0.0.1", path="/"),
     "T45 iscsi": _volume("iscsi", targetPortal="10.0.0.1:3260", iqn="iqn.2001-04.com.example:storage", lun=0),
     "T45 cephfs": _volume("cephfs", monitors=["10.0.0.1:6789"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kubepreview.controller.observe import observe
-from kubepreview.core import admission, canaries, guardrails, keys
+from kubepreview.core import admission, canaries, guardrails, installation, keys
 from kubepreview.core.model import ObjectRef
 from kubepreview.kube.client import Client
 from kubepreview.kube.errors import Forbidden
@@ -52,7 +52,7 @@ async def test_a_policy_that_is_not_in_force_is_noticed(name: str, admin: Client
     """Its binding is taken away, and put back: nothing of a pull request is sent in between."""
     (binding,) = (
         obj
-        for obj in admission.admission_policies()
+        for obj in admission.admission_policies(installation.DEFAULT_IMAGE)
         if obj["kind"] == _BINDINGS.kind and obj["metadata"]["name"] == name
     )
     await _until_unenforced(admin, "")

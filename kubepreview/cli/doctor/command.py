@@ -104,7 +104,12 @@ async def _checks(caller: Caller, client: Client, options: Options) -> AsyncIter
         ("registries", lambda: outside.registries(diagnosis.registries(projects, images))),
     ]
     if options.starts_pods:
-        probe = Probe(image=options.probe_image or image, now=caller.now(), timeout_s=options.timeout_s)
+        probe = Probe(
+            image=options.probe_image or image,
+            now=caller.now(),
+            timeout_s=options.timeout_s,
+            projects=projects,
+        )
         checks.append(("network policies", lambda: try_pods(client, probe)))
     for name, check in checks:
         for finding in await _made(name, check):

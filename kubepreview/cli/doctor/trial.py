@@ -13,7 +13,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from kubepreview.core import diagnosis
-from kubepreview.core.diagnosis import Finding
+from kubepreview.core.diagnosis import Finding, Project
 from kubepreview.core.wire import Object
 from kubepreview.errors import KubepreviewError, NotReady
 from kubepreview.kube.client import Client
@@ -29,6 +29,7 @@ _LABELS: Final = {
 # Longer than any run of ours; a namespace this old belongs to nobody.
 _ABANDONED: Final = dt.timedelta(minutes=15)
 _PORT: Final = 8080
+_ROLE, _SERVER_NAME = "kubepreview.dev/role", "server"
 _OPEN, _CLOSED = "open", "closed"
 # As many tries in a row, each on a connection of its own, count as an answer.
 _IN_A_ROW: Final = 3
@@ -51,11 +52,12 @@ _USERS: Final = "print(open('/proc/self/uid_map').read(), flush=True)"
 
 
 class Probe(Struct, frozen=True, kw_only=True):
-    """The image that the pods run, and how long they may take."""
+    """The image that the pods run, how long they may take, and the projects that it matters to."""
 
     image: str
     now: dt.datetime
     timeout_s: float
+    projects: Sequence[Project] = ()
 
 
 async def try_pods(client: Client, probe: Probe) -> Sequence[Finding]:
@@ -71,7 +73,7 @@ async def try_pods(client: Client, probe: Probe) -> Sequence[Finding]:
     try:
         await _has_account(client, space, probe.timeout_s)
         users = await _try_users(client, space, probe)
-        return [users, await _try_network(client, space, probe)]
+        return [users, *await _try_network(client, space, probe)]
     finally:
         await client.delete(NAMESPACES, space)
 
@@ -104,23 +106,34 @@ async def _try_users(client: Client, space: str, probe: Probe) -> Finding:
         return Finding(name="a pod's own users", verdict="unknown", seen=error.message, cure=cure)
 
 
-async def _try_network(client: Client, space: str, probe: Probe) -> Finding:
-    server = _pod("server", space, probe.image, [_SERVER])
+async def _try_network(client: Client, space: str, probe: Probe) -> Sequence[Finding]:
+    server = _pod(_SERVER_NAME, space, probe.image, [_SERVER])
     await client.apply(server, manager=_MANAGER)
     address = (await _until(client, server, "Running", probe.timeout_s))["status"]["podIP"]
     caller = _pod("client", space, probe.image, [_CLIENT, address])
     await client.apply(caller, manager=_MANAGER)
     await _until(client, caller, "Running", probe.timeout_s)
     try:
-        await _until_said(client, space, _OPEN, probe.timeout_s)
+        await _until_said(client, caller, _OPEN, probe.timeout_s)
     except NotReady as error:
-        return diagnosis.network(opened_before=False, closed_after=False, said=error.message)
-    await client.apply(_deny_all(space), manager=_MANAGER)
+        return [diagnosis.network(opened_before=False, closed_after=False, said=error.message)]
+    await client.apply(_deny_callers(space), manager=_MANAGER)
     try:
-        await _until_said(client, space, _CLOSED, _ENFORCED_S)
+        await _until_said(client, caller, _CLOSED, _ENFORCED_S)
     except NotReady as error:
-        return diagnosis.network(opened_before=True, closed_after=False, said=error.message)
-    return diagnosis.network(opened_before=True, closed_after=True, said="")
+        return [diagnosis.network(opened_before=True, closed_after=False, said=error.message)]
+    held = diagnosis.network(opened_before=True, closed_after=True, said="")
+    return [held, await _try_start(client, _pod("late", space, probe.image, [_CLIENT, address]), probe)]
+
+
+async def _try_start(client: Client, caller: Object, probe: Probe) -> Finding:
+    """What a pod hears that begins when the policy is there already."""
+    await client.apply(caller, manager=_MANAGER)
+    await _until(client, caller, "Running", probe.timeout_s)
+    await _until_said(client, caller, _CLOSED, _ENFORCED_S)
+    metadata = caller["metadata"]
+    told = await client.logs(metadata["namespace"], metadata["name"])
+    return diagnosis.network_start([line.startswith(_OPEN) for line in told.splitlines()], probe.projects)
 
 
 async def _until(client: Client, pod: Object, phase: str, timeout_s: float) -> Object:
@@ -151,12 +164,13 @@ def _waiting(status: Object) -> str:
     return f" ({'; '.join(words)})" if words else ""
 
 
-async def _until_said(client: Client, space: str, word: str, timeout_s: float) -> None:
-    """Wait until the client's last tries all ended this way."""
+async def _until_said(client: Client, caller: Object, word: str, timeout_s: float) -> None:
+    """Wait until this pod's last tries all ended this way."""
+    space, name = caller["metadata"]["namespace"], caller["metadata"]["name"]
 
     async def look() -> bool:
         try:
-            told = await client.logs(space, "client", tail_lines=_IN_A_ROW)
+            told = await client.logs(space, name, tail_lines=_IN_A_ROW)
         except ApiError as error:
             raise NotYet(error.message) from error
         lines = told.splitlines()
@@ -167,12 +181,14 @@ async def _until_said(client: Client, space: str, word: str, timeout_s: float) -
     await wait_until(look, what=f"connections between two pods {word}", timeout_s=timeout_s)
 
 
-def _deny_all(space: str) -> Object:
+def _deny_callers(space: str) -> Object:
+    """Nothing holds the server: it is for the caller's own policy to hold the caller back."""
+    callers = {"matchExpressions": [{"key": _ROLE, "operator": "NotIn", "values": [_SERVER_NAME]}]}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": {"name": "deny-all", "namespace": space},
-        "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+        "metadata": {"name": "deny-callers", "namespace": space},
+        "spec": {"podSelector": callers, "policyTypes": ["Ingress", "Egress"]},
     }
 
 
@@ -194,7 +210,7 @@ def _pod(name: str, space: str, image: str, arguments: Sequence[str], **spec: An
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": space},
+        "metadata": {"name": name, "namespace": space, "labels": {_ROLE: name}},
         "spec": {
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,

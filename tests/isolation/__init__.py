@@ -1,0 +1,1 @@
+"""What waits in a pod until the network policies hold it."""

@@ -1,0 +1,64 @@
+"""A pod begins when it cannot connect any more: seen twice in a row, and not later than it may take."""
+
+from __future__ import annotations
+
+import ast
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kubepreview.core import isolation
+from kubepreview.isolation import until_isolated
+from tests.house.tree import ROOT
+
+
+@pytest.fixture
+def apiserver() -> Iterator[dict[str, str]]:
+    """Somebody listens where a pod is told the apiserver is."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        yield {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(port)}
+
+
+def test_it_waits_until_two_tries_in_a_row_fail() -> None:
+    """One that fails by chance proves nothing."""
+    answers = iter([True, True, False, True, False, False])
+    assert until_isolated.wait(lambda: next(answers), 60)
+    assert list(answers) == []
+
+
+def test_it_gives_up_where_nothing_holds_the_pod(
+    apiserver: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And says so: the preview's page shows the last words of what failed."""
+    assert until_isolated.main(apiserver, longest_s=0) == 1
+    assert "the network policies do not hold this pod" in capsys.readouterr().err
+
+
+def test_it_ends_where_nobody_answers(apiserver: dict[str, str]) -> None:
+    """A refused connection is none."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = str(gone.getsockname()[1])
+    assert until_isolated.main({**apiserver, "KUBERNETES_SERVICE_PORT": port}) == 0
+
+
+def test_the_policy_names_the_program_where_the_image_has_it() -> None:
+    """As the Dockerfile lays it out; and it needs nothing but Python's own library."""
+    path = Path(until_isolated.__file__).relative_to(ROOT)
+    tree = ast.parse((ROOT / path).read_text())
+    imported = {
+        name.name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for name in node.names
+    }
+    imported |= {
+        str(node.module).partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+    }
+
+    assert isolation.COMMAND[-1] == f"/opt/kubepreview/source/{path}"
+    assert "COPY ${PACKAGE} /opt/kubepreview/source/${PACKAGE}" in (ROOT / "deploy/Dockerfile").read_text()
+    assert imported <= sys.stdlib_module_names
