@@ -17,6 +17,8 @@ LIFE := tests/cluster/test_localcluster_life.py
 # A runner, an image build and an installation for each of nine jobs: beside others it would keep them from the processor.
 RUNS := tests/cluster/test_workflow_runs.py
 # Each step of a hundred lives is to be reached within a minute, which beside another node says little of us.
+# What counts towards the figures and lives elsewhere.
+FIGURED := tests/cluster/test_install.py tests/cluster/test_secrets.py
 KILLS := $(FAULTS)/test_kill_points.py
 # The tests that are named nowhere else below: a new folder is run without being listed.
 ROOMS = $(filter-out tests/core tests/house tests/cluster tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
@@ -61,7 +63,7 @@ test-faults: programs ## Kill the controller at each of its requests, a thousand
 		tests/cli/test_interleavings.py tests/controller/test_events.py
 
 test-security: programs ## Try what a hostile pull request would, and write the figures (in `make test`, too).
-	@KUBEPREVIEW_WRITE_FIGURES=1 $(BIN)/pytest tests/security tests/cluster/walls
+	@KUBEPREVIEW_WRITE_FIGURES=1 $(BIN)/pytest tests/security tests/cluster/walls $(FIGURED)
 
 test-pure: environment ## Run the tests that need nothing but Python.
 	@$(BIN)/pytest --exitfirst --quiet tests/core

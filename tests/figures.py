@@ -67,6 +67,13 @@ ROWS: Final[Mapping[str, Row]] = {
     "connections in": Row("F7", "connections into a preview that should not be", "N", "0"),
     "connections in, ending": Row("F7", "connections into a preview that is terminating", "N", "0"),
     "names of others": Row("F7", "names of other namespaces that a preview can look up (known)", "N"),
+    "secrets seen": Row("F14", "planted secrets seen in a log, comment, event, evidence or error", "N", "0"),
+    "injections": Row(
+        "F15", "hostile titles, messages and logs that are more than text where shown", "S", "0"
+    ),
+    "names": Row("F15", "pull requests that share the name of a namespace", "S", "0"),
+    "trees": Row("F16", "packets, files, programs and minutes that hostile checkouts got", "S", "0"),
+    "left behind": Row("F30", "objects left of those that `install` brought, after `uninstall`", "N", "0"),
     "by an administrator": _by_peer("`kubectl apply` as an administrator"),
     "by an owner": _by_peer("`kubectl apply` with ClusterRole `admin` in the namespace"),
     "by an owner, restricted": _by_peer("the same with Pod Security `restricted`"),

@@ -15,6 +15,7 @@ from kubepreview.cli.connection import Connection, connect, connection_options
 from kubepreview.cli.declaring import number_of
 from kubepreview.cli.scope import ScopeOptions, resolve_scope, scope_options
 from kubepreview.cli.streams import Streams
+from kubepreview.core import isolation
 from kubepreview.core.kinds import as_mapping
 from kubepreview.core.wire import Object
 from kubepreview.errors import NotFound
@@ -109,7 +110,7 @@ def _begun(pod: Object, wish: Wish) -> list[Object]:
     every = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     if wish.previous:
         return [each for each in every if as_mapping(each.get("lastState")).get("terminated")]
-    return [each for each in every if each.get("containerID")]
+    return [each for each in every if each.get("containerID") and not isolation.is_over(each)]
 
 
 async def _print(client: Client, space: str, source: _Source, wish: Wish, streams: Streams) -> None:

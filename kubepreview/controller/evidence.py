@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from kubepreview.controller.report import tell_of_evidence
 from kubepreview.controller.tools import Tools
-from kubepreview.core import evidence, keys
+from kubepreview.core import evidence, isolation, keys
 from kubepreview.core.evidence import Container, Reason, Seen
 from kubepreview.core.model import Kept, Preview
 from kubepreview.core.project_spec import ProjectSpec
@@ -94,7 +94,7 @@ def _containers(pods: Sequence[Object]) -> Iterator[Container]:
         status = pod.get("status") or {}
         for part in ("initContainerStatuses", "containerStatuses"):
             for each in status.get(part) or ():
-                if each.get("containerID"):
+                if each.get("containerID") and not isolation.is_over(each):
                     yield Container(pod=pod["metadata"]["name"], container=each["name"])
                 if each.get("restartCount"):
                     yield Container(pod=pod["metadata"]["name"], container=each["name"], which="previous")

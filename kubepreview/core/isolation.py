@@ -7,9 +7,11 @@ moment the code of a pull request could connect anywhere. A container of the sam
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from kubepreview.core import keys
+from kubepreview.core.kinds import as_mapping
 
 # Stands for the product's own image until it is installed.
 IMAGE: Final = "$(IMAGE)"
@@ -44,3 +46,9 @@ IS_FIRST: Final = (
     f"each.?image.orValue('') == '{IMAGE}' && each.?command.orValue([]) == {_COMMAND} && "
     f"{' && '.join(f'!has(each.{field})' for field in _ABSENT)})"
 )
+
+
+def is_over(container: Mapping[str, Any]) -> bool:
+    """Whether this status is of a wait that ended well, and said nothing."""
+    ended = as_mapping(as_mapping(container.get("state")).get("terminated"))
+    return container.get("name") == NAME and ended.get("exitCode") == 0

@@ -23,6 +23,7 @@ from kubepreview.localcluster.cluster import RunningCluster
 from tests.cluster.conftest import options, state_root
 from tests.cluster.machine import apply, kubectl, namespace, pod
 from tests.commands import Ended, environment, kubepreview
+from tests.figures import Figures
 
 _CLUSTER_WIDE = (
     "namespace",
@@ -246,11 +247,12 @@ def test_uninstall_refuses_while_a_preview_is_open(installed: RunningCluster) ->
 
 
 def test_uninstall_takes_away_all_that_install_brought(
-    installed: RunningCluster, objects_before: set[str]
+    installed: RunningCluster, objects_before: set[str], figures: Figures
 ) -> None:
     """With --close-previews: the preview is closed and gone, and only the control namespace is left."""
     _open_a_preview(installed)
     kubectl(installed, "wait", "--for=create", "namespace/uninstalls-pr-1", "--timeout=60s")
+    control = "namespace/uninstalls-previews"
 
     ended = _command(installed, "uninstall", "--close-previews")
 
@@ -260,7 +262,9 @@ def test_uninstall_takes_away_all_that_install_brought(
     )
     trials = "app.kubernetes.io/name=kubepreview-doctor"
     kubectl(installed, "wait", "--for=delete", "namespace", "-l", trials, "--timeout=60s")
-    assert _everything(installed) - objects_before == {"namespace/uninstalls-previews"}
+    left = _everything(installed) - objects_before
+    figures.count("left behind", len(left - {control}), len(installation.objects()))
+    assert left == {control}
     assert "control namespaces uninstalls-previews" in ended.err
     (project,) = yaml.safe_load_all(ended.out)
     assert project["spec"]["repository"] == "acme/uninstalls"

@@ -27,6 +27,7 @@ from tests.cluster.github_scene import OPENED, Scene, staged
 from tests.cluster.hearing import hearing, may_hear
 from tests.cluster.team import Team, application, sha
 from tests.commands import environment, kubepreview
+from tests.figures import Figures
 from tests.github.conftest import PEM, PUBLIC
 
 _PROJECT: Final = "guarded"
@@ -65,7 +66,9 @@ def guarded(team: Team) -> Iterator[Team]:
 
 
 @pytest.mark.timeout(400)
-async def test_no_secret_is_seen_where_it_does_not_belong(guarded: Team, tmp_path: Path) -> None:
+async def test_no_secret_is_seen_where_it_does_not_belong(
+    guarded: Team, tmp_path: Path, figures: Figures
+) -> None:
     """A life with every kind of failure, and then a look everywhere."""
     ci = (await asyncio.to_thread(guarded.type, "project", "ci-kubeconfig", _PROJECT)).done()
     async with (
@@ -90,6 +93,7 @@ async def test_no_secret_is_seen_where_it_does_not_belong(guarded: Team, tmp_pat
         for place, text in places.items()
         if secret in text or base64.b64encode(secret.encode()).decode() in text
     ]
+    figures.count("secrets seen", len({each.partition(" in ")[0] for each in seen}), len(planted))
     assert seen == []
     assert "cannot start" in places["comments of the failing one"], "the log's other lines are there"
 

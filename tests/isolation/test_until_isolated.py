@@ -62,3 +62,19 @@ def test_the_policy_names_the_program_where_the_image_has_it() -> None:
     assert isolation.COMMAND[-1] == f"/opt/kubepreview/source/{path}"
     assert "COPY ${PACKAGE} /opt/kubepreview/source/${PACKAGE}" in (ROOT / "deploy/Dockerfile").read_text()
     assert imported <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "is_over"),
+    [
+        (isolation.NAME, {"terminated": {"exitCode": 0}}, True),
+        (isolation.NAME, {"terminated": {"exitCode": 1}}, False),
+        (isolation.NAME, {"running": {}}, False),
+        ("web", {"terminated": {"exitCode": 0}}, False),
+    ],
+)
+def test_a_wait_that_ended_well_is_not_listed_among_logs(
+    name: str, state: dict[str, object], *, is_over: bool
+) -> None:
+    """One that did not has said why."""
+    assert isolation.is_over({"name": name, "state": state}) == is_over
