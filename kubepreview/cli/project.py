@@ -71,6 +71,20 @@ def project() -> None:
 @click.option(
     "--image-prefix", "image_prefixes", multiple=True, help="An allowed start of images; repeat it."
 )
+@click.option("--runtime-class", "runtime_class_name", default="", help="The RuntimeClass of every pod.")
+@click.option(
+    "--fork-runtime-class",
+    "fork_runtime_class_name",
+    default="",
+    help="In its place for pull requests from forks, such as a sandbox.",
+)
+@click.option(
+    "--tolerated-taint",
+    "tolerated_taints",
+    multiple=True,
+    metavar="KEY",
+    help="A taint that pods may tolerate, for a RuntimeClass with nodes of its own; repeat it.",
+)
 @click.option(
     "--pod-start",
     type=click.Choice(["AtOnce", "WhenIsolated"]),

@@ -38,6 +38,7 @@ def preview_labels(preview: Preview) -> dict[str, str]:
 def namespace(project: ProjectSpec, preview: Preview) -> Object:
     """The namespace, with Pod Security and identity set in the same write that creates it."""
     level = _POD_SECURITY_LEVEL[project.pod_profile]
+    runtime_class = _runtime_class(project, preview)
     return {
         "apiVersion": "v1",
         "kind": "Namespace",
@@ -46,6 +47,7 @@ def namespace(project: ProjectSpec, preview: Preview) -> Object:
             "labels": {
                 **preview_labels(preview),
                 keys.POD_PROFILE: project.pod_profile,
+                **({keys.HAS_RUNTIME_CLASS: "true"} if runtime_class else {}),
                 **({keys.POD_START: keys.WHEN_ISOLATED} if project.pod_start == "WhenIsolated" else {}),
                 "pod-security.kubernetes.io/enforce": level,
                 "pod-security.kubernetes.io/enforce-version": POD_SECURITY_VERSION,
@@ -54,9 +56,16 @@ def namespace(project: ProjectSpec, preview: Preview) -> Object:
                 keys.PREVIEW_UID: preview.metadata.uid,
                 # For the admission policy: what is not written here may come from anywhere.
                 keys.IMAGE_PREFIXES: ",".join(project.image_prefixes),
+                **({keys.RUNTIME_CLASS: runtime_class} if runtime_class else {}),
+                **({keys.TOLERATED: ",".join(project.tolerated_taints)} if project.tolerated_taints else {}),
             },
         },
     }
+
+
+def _runtime_class(project: ProjectSpec, preview: Preview) -> str:
+    forks = project.fork_runtime_class_name if preview.spec.pull_request.from_fork else None
+    return forks or project.runtime_class_name or ""
 
 
 def guardrails(project: ProjectSpec, preview: Preview) -> tuple[Object, ...]:

@@ -23,6 +23,11 @@ POD_PROFILE: Final = "kubepreview.dev/pod-profile"
 # There, too, where its pods are to start only when the network policies hold them.
 POD_START: Final = "kubepreview.dev/pod-start"
 WHEN_ISOLATED: Final = "when-isolated"
+# There, too: the RuntimeClass that every pod has, and the keys of taints that its pods may tolerate.
+RUNTIME_CLASS: Final = "kubepreview.dev/runtime-class"
+TOLERATED: Final = "kubepreview.dev/tolerated-taints"
+# A label, as policies cannot choose namespaces by annotations: there is a RuntimeClass.
+HAS_RUNTIME_CLASS: Final = "kubepreview.dev/has-runtime-class"
 # Tells the objects of a pull request from those the product wrote itself.
 ORIGIN: Final = "kubepreview.dev/origin"
 ORIGIN_PULL_REQUEST: Final = "pull-request"

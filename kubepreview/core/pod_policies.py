@@ -38,6 +38,8 @@ _CONTAINERS: Final = "(object.spec.containers + object.spec.?initContainers.orVa
 # All but the one that the product puts in.
 _THEIRS: Final = f"{_CONTAINERS}.filter(each, each.?image.orValue('') != '{isolation.IMAGE}')"
 _PREFIXES: Final = f"namespaceObject.metadata.?annotations[?'{keys.IMAGE_PREFIXES}'].orValue('').split(',')"
+_RUNTIME_CLASS: Final = f"namespaceObject.metadata.?annotations[?'{keys.RUNTIME_CLASS}'].orValue('')"
+_TOLERATED: Final = f"namespaceObject.metadata.?annotations[?'{keys.TOLERATED}'].orValue('').split(',')"
 _VOLUMES: Final = "object.spec.?volumes.orValue([])"
 _EMPTY_DIRS: Final = f"{_VOLUMES}.filter(volume, has(volume.emptyDir) && !has(volume.emptyDir.sizeLimit))"
 _PODS: Final = (("", "pods"),)
@@ -67,6 +69,13 @@ POLICIES: Final = (
         resources=_PODS,
         when="!has(object.spec.automountServiceAccountToken)",
         puts_in="Object{spec: Object.spec{automountServiceAccountToken: false}}",
+    ),
+    Policy(
+        name="kubepreview-runtime-class-pods",
+        resources=_PODS,
+        namespaces={**PREVIEWS, keys.HAS_RUNTIME_CLASS: "true"},
+        when="!has(object.spec.runtimeClassName)",
+        puts_in=f"Object{{spec: Object.spec{{runtimeClassName: {_RUNTIME_CLASS}}}}}",
     ),
     Policy(
         name="kubepreview-userns-pods",
@@ -136,8 +145,14 @@ POLICIES: Final = (
             ),
             Rule(
                 "object.spec.?tolerations.orValue([]).all(each, each.?key.orValue('') in "
-                f"[{', '.join(repr(each) for each in TOLERATIONS)}])",
+                f"[{', '.join(repr(each) for each in TOLERATIONS)}] || "
+                f"(each.?key.orValue('') != '' && each.key in {_TOLERATED}))",
                 "spec.tolerations is set, and the pods of a preview run where any pod may; "
+                "leave the field out",
+            ),
+            Rule(
+                f"object.spec.?runtimeClassName.orValue('') == {_RUNTIME_CLASS}",
+                "spec.runtimeClassName is set, and the project chooses by what its pods run; "
                 "leave the field out",
             ),
             Rule(

@@ -122,6 +122,8 @@ def _affinity_faults(affinity: Mapping[str, Any]) -> Iterator[Fault]:
 def _placing_faults(spec: Mapping[str, Any]) -> Iterator[Fault]:
     if str(spec.get("priorityClassName") or "").startswith("system-"):
         yield Fault("priorityClassName", "a preview never displaces other work", "leave the field out")
+    if spec.get("runtimeClassName"):
+        yield Fault("runtimeClassName", "the project chooses by what its pods run", "leave the field out")
     if spec.get("nodeName"):
         yield Fault("nodeName", "the scheduler places the pods of a preview", "leave the field out")
     if spec.get("schedulerName", "default-scheduler") != "default-scheduler":

@@ -156,6 +156,24 @@ class ProjectSpec(Wire, frozen=True, kw_only=True):
         tuple[Annotated[str, Meta(max_length=512)], ...],
         Meta(description="An image must begin with one of these; empty allows any.", max_length=32),
     ] = ()
+    runtime_class_name: Annotated[
+        Name | None,
+        Meta(
+            description=(
+                "The RuntimeClass of every pod, such as a sandbox, or one whose scheduling chooses nodes "
+                "that are there for previews. Pull requests name none."
+            )
+        ),
+    ] = None
+    fork_runtime_class_name: Annotated[
+        Name | None, Meta(description="In its place for pull requests from forks.")
+    ] = None
+    tolerated_taints: Annotated[
+        tuple[
+            Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?$", max_length=253)], ...
+        ],
+        Meta(description="Keys of taints that pods may tolerate, for such a RuntimeClass.", max_length=16),
+    ] = ()
     pod_start: Annotated[
         Literal["AtOnce", "WhenIsolated"],
         Meta(

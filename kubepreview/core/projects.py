@@ -51,6 +51,9 @@ class Given(Struct, frozen=True, kw_only=True):
     image_prefixes: tuple[str, ...] = ()
     egress: tuple[str, ...] = ()
     pod_start: str = ""
+    runtime_class_name: str = ""
+    fork_runtime_class_name: str = ""
+    tolerated_taints: tuple[str, ...] = ()
     revision_path: str = ""
     daemon_sets: str = ""
     time_to_live: str = ""
@@ -136,6 +139,9 @@ def _said(given: Given) -> Object:
         "oidc": dict(given.oidc),
         "artifacts": given.artifacts,
         "pullRequests": dict(given.pull_requests),
+        "runtimeClassName": given.runtime_class_name,
+        "forkRuntimeClassName": given.fork_runtime_class_name,
+        "toleratedTaints": list(given.tolerated_taints),
         "egress": [egress.parse(each) for each in given.egress],
     }
 

@@ -14,7 +14,9 @@ from kubepreview.core.kinds import as_mapping
 from kubepreview.core.wire import Object
 from kubepreview.render.manifests import Change, Manifest
 
-_LEFT_OUT: Final = ("nodeName", "schedulerName", "tolerations", "automountServiceAccountToken")
+_LEFT_OUT: Final = (
+    *("nodeName", "schedulerName", "tolerations", "runtimeClassName", "automountServiceAccountToken"),
+)
 _NO_USE: Final = "no pod of a preview has a token to use it with"
 _USELESS: Final = {
     "PodDisruptionBudget": "a preview does not hold up whoever drains a node",

@@ -94,6 +94,7 @@ POD_SPECS: Final[Mapping[str, Mapping[str, Any]]] = {
     **{f"T17 {name} to another host": spec for name, spec in _HANDLERS.items()},
     "T18 the node's users": {"hostUsers": True},
     "T19 nodeName": {"nodeName": "node-1"},
+    "T19 a runtime class": {"runtimeClassName": "bare"},
     "T19 schedulerName": {"schedulerName": "mine"},
     "T19 tolerates everything": {"tolerations": [{"operator": "Exists"}]},
     "T19 tolerates the control plane": {
