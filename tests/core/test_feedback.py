@@ -134,13 +134,13 @@ def test_what_is_no_list_is_none(body: bytes) -> None:
 
 
 def test_what_is_asked_stays_below_githubs_limits_whatever_comes() -> None:
-    """Two hours of a hundred pushes a minute, each wanting two writes, and endless reads, after rest."""
+    """An hour of a hundred pushes a minute, each wanting two writes, and endless reads, after rest."""
     clock = [3600.0]
     limits = Limits(now=lambda: clock[0])
     writes, looks = budget(0.0), reads(0.0)
     rng = random.Random(5)  # noqa: S311 - repeatable, not secret
     taken = read = 0
-    while clock[0] < 3 * 3600:
+    while clock[0] < 2 * 3600:
         clock[0] += rng.expovariate(200 / 60)
         if writes.take(clock[0]):
             taken += 1
@@ -150,8 +150,8 @@ def test_what_is_asked_stays_below_githubs_limits_whatever_comes() -> None:
             limits.is_over("GET")
 
     assert limits.hits == 0
-    assert taken > 2 * 400
-    assert read > 2 * 60 * 340
+    assert taken > 400
+    assert read > 60 * 340
 
 
 def test_who_reserves_waits_in_turn() -> None:
