@@ -195,6 +195,32 @@ def user_namespaces(trouble: str, projects: Sequence[Project]) -> Finding:
     )
 
 
+def kubelets(configurations: Mapping[str, Mapping[str, Any]], unread: Sequence[str]) -> Finding:
+    """What only nodes hold back: processes without number, and what a kubelet tells everybody who asks.
+
+    `configurations`: by node, its KubeletConfiguration. `unread`: the nodes that did not tell theirs.
+    """
+    name = "limits of nodes"
+    endless = [node for node, each in configurations.items() if int(each.get("podPidsLimit") or -1) <= 0]
+    telling = [node for node, each in configurations.items() if each.get("readOnlyPort")]
+    if endless or telling:
+        seen = [f"no podPidsLimit on {', '.join(endless[:5])}"] if endless else []
+        seen += [f"a readOnlyPort on {', '.join(telling[:5])}"] if telling else []
+        return Finding(
+            name=name,
+            verdict="warn",
+            seen=" and ".join(seen),
+            cure="set podPidsLimit (4096 is plenty) and readOnlyPort 0 in the KubeletConfiguration: else a "
+            "preview could use up its node's processes, or read what runs there",
+        )
+    if unread:
+        seen_of = f"the kubelets of {', '.join(unread[:5])} may not be asked (nodes/proxy)"
+        return Finding(name=name, verdict="unknown", seen=seen_of, cure="see that podPidsLimit is set there")
+    return Finding(
+        name=name, verdict="ok", seen="processes of a pod are limited, and no kubelet tells everybody"
+    )
+
+
 def uid_map(log: str) -> Finding:
     """What a pod with hostUsers: false says of who its root is outside: /proc/self/uid_map."""
     name = "a pod's own users"

@@ -206,6 +206,22 @@ def test_a_moment_without_policies_matters_to_projects_that_do_not_wait(
     assert verdict != "warn" or ("shop" in finding.seen and "WhenIsolated" in finding.cure)
 
 
+@pytest.mark.parametrize(
+    ("configuration", "verdict"),
+    [
+        ({"podPidsLimit": 4096}, "ok"),
+        ({"podPidsLimit": 4096, "readOnlyPort": 0}, "ok"),
+        ({"podPidsLimit": 4096, "readOnlyPort": 10255}, "warn"),
+        ({"podPidsLimit": -1}, "warn"),
+        ({}, "warn"),
+    ],
+)
+def test_what_only_a_node_holds_back_is_asked_of_it(configuration: dict[str, int], verdict: str) -> None:
+    """Processes, and a port by which a kubelet tells everybody; what is not told is not known."""
+    assert diagnosis.kubelets({"node-1": configuration}, []).verdict == verdict
+    assert diagnosis.kubelets({}, ["node-1"]).verdict == "unknown"
+
+
 def test_registries_are_those_that_images_come_from() -> None:
     """Hosts of allowed prefixes and of the controller's image, each once; Docker Hub's names have none."""
     own = project(image_prefixes=("ghcr.io/acme/", "localhost:5000/", "library/"))

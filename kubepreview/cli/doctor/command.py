@@ -100,6 +100,7 @@ async def _checks(caller: Caller, client: Client, options: Options) -> AsyncIter
         ("your rights", lambda: reading.rights(client)),
         ("ingress", lambda: reading.ingress(client, projects)),
         ("user namespaces", lambda: reading.user_namespaces(client, projects)),
+        ("limits of nodes", lambda: reading.kubelets(client)),
         ("DNS", lambda: outside.wildcards(projects)),
         ("registries", lambda: outside.registries(diagnosis.registries(projects, images))),
     ]

@@ -14,10 +14,13 @@ from kubepreview.core.diagnosis import Finding, Project
 from kubepreview.core.ingress import IngressClass
 from kubepreview.core.project_spec import PreviewProject
 from kubepreview.core.wire import Object
+from kubepreview.errors import Unreachable
 from kubepreview.kube.client import Client
-from kubepreview.kube.errors import Forbidden, KindNotServed
+from kubepreview.kube.errors import ApiError, Forbidden, KindNotServed
 from kubepreview.kube.resources import DEPLOYMENTS, INGRESS_CLASSES, NODES, PREVIEW_PROJECTS
 
+# As many are asked at most.
+_NODES: Final = 20
 _RBAC: Final = "rbac.authorization.k8s.io"
 # What an operator does, and the one right that tells best whether it is allowed: verb, group, resource.
 _RIGHTS: Final[Mapping[str, tuple[str, str, str]]] = {
@@ -96,6 +99,25 @@ async def user_namespaces(client: Client, known: Sequence[Project]) -> Sequence[
     """What the nodes report of their container runtimes."""
     trouble = facts.nodes_without_user_namespaces(await client.list(NODES))
     return (diagnosis.user_namespaces(trouble, known),)
+
+
+async def kubelets(client: Client) -> Sequence[Finding]:
+    """What the kubelets say of themselves; of a large cluster, some of them."""
+    nodes = [node["metadata"]["name"] for node in await client.list(NODES)][:_NODES]
+    told = dict(
+        zip(nodes, await asyncio.gather(*(_configuration(client, each) for each in nodes)), strict=True)
+    )
+    read = {node: each for node, each in told.items() if each is not None}
+    return (diagnosis.kubelets(read, [node for node in nodes if node not in read]),)
+
+
+async def _configuration(client: Client, node: str) -> Object | None:
+    try:
+        answer = await client.raw("GET", NODES.path("", node, "proxy/configz"))
+    except (ApiError, Unreachable):
+        return None
+    configuration: Object = answer["kubeletconfig"]
+    return configuration
 
 
 async def _controller(client: Client) -> Object | None:

@@ -83,5 +83,7 @@ def configuration(config: NodeConfig) -> str:
         # Whoever breaks something at a desk wants to see it mended: the default grows to five minutes.
         "crashLoopBackOff": {"maxContainerRestartPeriod": "1s"},
         "maxPods": 250,
+        # A pod that starts processes without end has none left, and everybody else has.
+        "podPidsLimit": 4096,
     }
     return json.dumps(document, indent=2) + "\n"
