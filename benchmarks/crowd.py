@@ -38,7 +38,7 @@ _VISIT = re.compile(r"^/apis/kubepreview\.dev/v1alpha1/namespaces/[^/]+/previews
 
 def results(team: Team) -> Iterator[Result]:
     """Fill the cluster, start the controller anew, and watch it while nothing happens."""
-    crowd = team.with_project("crowd")
+    crowd = team.with_project("crowd", "--pod-start=AtOnce")
     host, port = team.cluster.ingress
     crowd.decide(route={"address": f"{host}:{port}"})
     crowd.image(life.FIRST)

@@ -33,8 +33,8 @@ _TIMEOUT_S = 60.0
 
 def results(team: Team) -> Iterator[Result]:
     """One push after the other; then a hundred a minute, for fifty pull requests of which one has pods."""
-    told = team.with_project(_PROJECT)
-    pushed = team.with_project(_CROWD, "--max-previews=1")
+    told = team.with_project(_PROJECT, "--pod-start=AtOnce")
+    pushed = team.with_project(_CROWD, "--max-previews=1", "--pod-start=AtOnce")
     yield asyncio.run(_soon(told))
     yield from asyncio.run(_few(pushed))
 
