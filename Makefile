@@ -63,7 +63,7 @@ test-faults: programs ## Kill the controller at each of its requests, a thousand
 		tests/cli/test_interleavings.py tests/controller/test_events.py
 
 test-security: programs ## Try what a hostile pull request would, and write the figures (in `make test`, too).
-	@KUBEPREVIEW_WRITE_FIGURES=1 KUBEPREVIEW_RACES=200 KUBEPREVIEW_CROWD=200 $(BIN)/pytest tests/security tests/cluster/walls $(FIGURED)
+	@KUBEPREVIEW_WRITE_FIGURES=1 KUBEPREVIEW_RACES=100 KUBEPREVIEW_CROWD=200 $(BIN)/pytest tests/security tests/cluster/walls $(FIGURED)
 
 test-pure: environment ## Run the tests that need nothing but Python.
 	@$(BIN)/pytest --exitfirst --quiet tests/core

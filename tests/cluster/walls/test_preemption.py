@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -70,9 +69,7 @@ def crowded(team: Team) -> Iterator[Team]:
     }
     staging = _deployment(team, _NODES * _CPUS)
     staging["metadata"]["namespace"] = _STAGING
-    with seeming(
-        team.cluster, asyncio.run(built(team.cache)), _NODES, cpu=str(_CPUS), memory="64Gi", pods="500"
-    ):
+    with seeming(team.cluster, built(team.cache), _NODES, cpu=str(_CPUS), memory="64Gi", pods="500"):
         apply(team.cluster, namespace(_STAGING), urgent, staging)
         eventually(lambda: len(_of_staging(team)) == _NODES * _CPUS, "staging fills the nodes")
         yield team
