@@ -6,11 +6,15 @@ moment until they know it. Exit code 0: it is held. 1: it was not, for as long a
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
 
+# What comes of a policy: it rejects, or drops. A pod whose sysctls leave it no port to connect from, say, is
+# not held: its other containers may choose a port themselves.
+_HELD = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM)
 # Held is who fails as often in a row; a connection that opens takes a few milliseconds.
 _IN_A_ROW = 2
 _PATIENCE_S = 0.2
@@ -19,11 +23,13 @@ _LONGEST_S = 60.0
 
 
 def is_open(address: tuple[str, int]) -> bool:
-    """Whether a connection opens."""
+    """Whether a connection opens, or fails for a reason of this pod's own, by which nobody is held."""
     try:
         socket.create_connection(address, _PATIENCE_S).close()
-    except OSError:
+    except TimeoutError:
         return False
+    except OSError as error:
+        return error.errno not in _HELD
     return True
 
 

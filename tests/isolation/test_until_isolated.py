@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,24 @@ def test_it_ends_where_nobody_answers(apiserver: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = str(gone.getsockname()[1])
     assert until_isolated.main({**apiserver, "KUBERNETES_SERVICE_PORT": port}) == 0
+
+
+_WITHOUT_PORTS = """
+import pathlib, runpy, socket, subprocess, sys
+pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("60999 60999")
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+listening = socket.create_server(("127.0.0.1", 443))
+is_open = runpy.run_path(sys.argv[1])["is_open"]
+print([is_open(("127.0.0.1", 443)) for _ in range(4)])
+"""
+
+
+def test_a_pod_without_a_port_to_connect_from_is_not_taken_for_held() -> None:
+    """Its sysctls are its author's; its other containers may bind a port of their own."""
+    command = ("unshare", "--net", sys.executable, "-c", _WITHOUT_PORTS, until_isolated.__file__)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 — our own words
+
+    assert done.stdout.strip() == "[True, True, True, True]"
 
 
 def test_the_policy_names_the_program_where_the_image_has_it() -> None:
