@@ -39,6 +39,7 @@ test: setup ## Check and test everything, on a real Kubernetes node.
 	@$(MAKE) check
 	@$(MAKE) test-pure
 	@$(MAKE) programs
+	@$(BIN)/python -m tests.cluster.walls.kwok_nodes
 	@$(MAKE) --jobs=2 test-cluster test-beside
 	@$(MAKE) test-life
 

@@ -257,3 +257,30 @@ def test_the_controller_writes_previews_where_it_takes_artifacts_and_nowhere_els
         for obj in projects.objects(SHOP, projects.project_spec(SHOP, HERE))
         if obj["metadata"]["name"] == role["metadata"]["name"]
     ]
+
+
+def test_where_previews_may_connect_is_checked_as_it_is_written() -> None:
+    """Each that cannot be meant is told as it stands on the command line."""
+    given = replace(SHOP, egress=("203.0.113.0/24=443", "169.254.169.254/32", "nowhere"))
+    with pytest.raises(InvalidInput) as refused:
+        projects.project_spec(given, HERE)
+
+    assert "cidr" in str(refused.value.problems[0])
+    good = projects.project_spec(replace(SHOP, egress=given.egress[:1]), HERE)
+    assert [each.cidr for each in good.egress] == ["203.0.113.0/24"]
+    with pytest.raises(InvalidInput) as refused:
+        projects.project_spec(replace(SHOP, egress=given.egress[:2]), HERE)
+    assert [problem.where for problem in refused.value.problems] == ["--egress 169.254.169.254/32"]
+
+
+def test_pods_wait_wherever_that_can_be_put_in() -> None:
+    """And start at once where the cluster mutates nothing, or where it is said."""
+    starts = [
+        projects.project_spec(given, seen).pod_start
+        for given, seen in (
+            (SHOP, HERE),
+            (SHOP, replace(HERE, mutates=False)),
+            (replace(SHOP, pod_start="AtOnce"), HERE),
+        )
+    ]
+    assert starts == ["WhenIsolated", "AtOnce", "AtOnce"]

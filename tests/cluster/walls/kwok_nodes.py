@@ -1,20 +1,24 @@
 """Nodes that only seem to be there, for what the scheduler decides: kwok keeps them and their pods alive.
 
-Compiled from `kwok/go.mod` when it is asked for, and kept beside the programs of the local cluster.
+Compiled from `kwok/go.mod`, by `python -m tests.cluster.walls.kwok_nodes` before the tests or by the first of
+them, and kept beside the programs of the local cluster.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from kubepreview.cli import places
 from kubepreview.localcluster import toolchain
 from kubepreview.localcluster.build import Compiler, Order
 from kubepreview.localcluster.cluster import RunningCluster
@@ -39,6 +43,8 @@ def built(cache: Path) -> Path:
     digest = hashlib.sha256(pinned + f"{go.version}{_STAGES}".encode()).hexdigest()
     home = cache / "programs" / f"kwok-{digest[:16]}"
     if not home.exists():
+        sys.stdout.write("compiling kwok, which plays nodes for the tests …\n")
+        sys.stdout.flush()
         with tempfile.TemporaryDirectory(dir=cache / "programs") as folder:
             _build(go, cache / "go-build", Path(folder) / "kwok")
             (Path(folder) / "kwok").rename(home)
@@ -90,3 +96,7 @@ def _node(name: str, capacity: dict[str, str]) -> dict[str, Any]:
         "metadata": {"name": name, "labels": {**_FAKE, "kubernetes.io/hostname": name}},
         "status": {"capacity": capacity, "allocatable": capacity},
     }
+
+
+if __name__ == "__main__":
+    built(places.cache(os.environ))  # noqa: TID251 — an entry point

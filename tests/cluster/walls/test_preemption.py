@@ -77,6 +77,7 @@ def crowded(team: Team) -> Iterator[Team]:
         kubectl(team.cluster, "delete", "priorityclass", _URGENT)
 
 
+@pytest.mark.timeout(1800)  # the first run on a machine compiles kwok
 def test_somebody_else_would_displace_staging(crowded: Team) -> None:
     """An ordinary pod of a higher priority does: otherwise it would prove nothing that previews do not."""
     before = _of_staging(crowded)
