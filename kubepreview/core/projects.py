@@ -85,8 +85,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     """What the cluster shows.
 
     `user_namespaces` is why pods cannot have them, empty if they can. `mutates`: policies can put something
-    into pods. `local_port` is where this machine
-    publishes the ingress, 0 for a cluster elsewhere.
+    into pods. `local_port` is where this machine publishes the ingress, 0 for a cluster elsewhere.
     """
 
     classes: tuple[IngressClass, ...] = ()

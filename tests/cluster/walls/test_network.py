@@ -107,9 +107,10 @@ def _checkout(team: Team, number: int, eager: Places | None = None) -> Path:
     return team.checkout(f"walls-{number}", *parts[0], *parts[1], entry=entry)
 
 
-def _address(team: Team, space: str, app: str) -> str:
+def _address(team: Team, space: str, selector: str) -> str:
+    """Of the first pod that the labels select."""
     path = "jsonpath={.items[0].status.podIP}"
-    return kubectl(team.cluster, "get", "pods", "-n", space, f"--selector=app={app}", "-o", path)
+    return kubectl(team.cluster, "get", "pods", "-n", space, f"--selector={selector}", "-o", path)
 
 
 def _service_address(team: Team, space: str, name: str) -> str:
@@ -118,7 +119,7 @@ def _service_address(team: Team, space: str, name: str) -> str:
 
 def _both(name: str, team: Team, space: str) -> Places:
     """A workload's pod and its Service, by TCP and UDP."""
-    pod_address, service = _address(team, space, "web"), _service_address(team, space, "web")
+    pod_address, service = _address(team, space, "app=web"), _service_address(team, space, "web")
     return {
         f"{name}'s pod, TCP": ("tcp", pod_address, 8080),
         f"{name}'s pod, UDP": ("udp", pod_address, 8080),
@@ -136,8 +137,8 @@ def _of_the_cluster(team: Team, node: str) -> Places:
         "the gateway": ("kubepreview-gateway", "kubepreview-gateway", 8080),
         "the controller": ("kubepreview-system", "kubepreview-controller", 8080),
     }
-    dns = _pod_of(team, "kube-system", "k8s-app=kube-dns")
-    ingress = _pod_of(team, "traefik", "app.kubernetes.io/name=traefik")
+    dns = _address(team, "kube-system", "k8s-app=kube-dns")
+    ingress = _address(team, "traefik", "app.kubernetes.io/name=traefik")
     return {
         **{name: ("tcp", _service_address(team, *where), port) for name, (*where, port) in services.items()},
         "the apiserver on the node": ("tcp", node, 6443),
@@ -154,11 +155,6 @@ def _of_the_cluster(team: Team, node: str) -> Places:
     }
 
 
-def _pod_of(team: Team, space: str, selector: str) -> str:
-    path = "jsonpath={.items[0].status.podIP}"
-    return kubectl(team.cluster, "get", "pods", "-n", space, f"--selector={selector}", "-o", path)
-
-
 @pytest.fixture(scope="module")
 def scene(team: Team) -> Iterator[Scene]:
     """Staging is as any namespace is; nothing guards it."""
@@ -171,7 +167,6 @@ def scene(team: Team) -> Iterator[Scene]:
     apply(team.cluster, namespace(_STAGING), *staging)
     kubectl(team.cluster, "rollout", "status", "deployment/web", "-n", _STAGING, "--timeout=60s")
     wait_until_ready(team.cluster, _STAGING, "outside")
-    team.decide(podStart="WhenIsolated")
     eager = _both("staging", team, _STAGING)
     team.up(_HOSTILE, _checkout(team, _HOSTILE, eager), _COMMIT).done()
     team.up(_NEIGHBOUR, _checkout(team, _NEIGHBOUR), _COMMIT).done()
@@ -183,7 +178,6 @@ def scene(team: Team) -> Iterator[Scene]:
         yield Scene(team, internet, outward, _both("the preview", team, _SPACE), frozenset(neighbours))
     for number in (_HOSTILE, _NEIGHBOUR):
         team.down(number).done()
-    team.decide(podStart="AtOnce")
     kubectl(team.cluster, "delete", "namespace", _STAGING, "--wait=false")
 
 
